@@ -1,0 +1,54 @@
+# The few verbs that people type. Everything finer is an invoke task: `.venv/bin/invoke --list`.
+# ENV chooses the environment: `make deploy ENV=dev` uses terraform/environments/dev.tfvars.
+ENV    ?=
+PYTHON ?= python3
+VENV   := .venv
+INVOKE := $(VENV)/bin/invoke
+READY  := $(VENV)/.ready
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test lint package plan deploy destroy bench clean
+
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@echo
+	@echo "  ENV=<name> chooses terraform/environments/<name>.tfvars, for plan, deploy, and destroy."
+	@echo "  Finer steps: $(INVOKE) --list"
+
+setup: $(READY) ## Make the virtual environment and find or download Terraform
+	@$(INVOKE) setup
+
+$(READY): requirements.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "Python 3.11 or newer is needed; this is $$($(PYTHON) --version). Try: make setup PYTHON=python3.12"; exit 1; }
+	@echo "Installing the pinned dependencies into $(VENV) (once; about 1 GB)"
+	@$(PYTHON) -m venv $(VENV)
+	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
+	@touch $(READY)
+
+demo: setup ## The whole workflow on this machine, no AWS account needed (KEEP=1 leaves it running)
+	@$(INVOKE) demo $(if $(KEEP),--keep)
+
+test: setup ## Unit, integration and end-to-end tests
+	@$(INVOKE) test
+
+lint: setup ## Formatting, types, Terraform's own checks
+	@$(INVOKE) lint
+
+package: setup ## Build the Lambda zips and the layer for AWS
+	@$(INVOKE) package
+
+plan: setup ## Show what a deployment would change (ENV=dev)
+	@$(INVOKE) plan --env "$(ENV)"
+
+deploy: setup ## Package, provision, stage, train, evaluate and deploy (ENV=dev)
+	@$(INVOKE) deploy --env "$(ENV)"
+
+destroy: setup ## Remove everything of an environment, then show what is left (ENV=dev)
+	@$(INVOKE) destroy --env "$(ENV)"
+
+bench: setup ## Measure what the README claims, into build/bench.json
+	@$(INVOKE) bench
+
+clean: ## Remove everything generated, but the virtual environment
+	@rm -rf build .local/cloud
