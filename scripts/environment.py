@@ -1,0 +1,190 @@
+"""Which AWS is meant: `local` is this machine, every other name is real AWS.
+
+The rule that keeps people safe is in `open_environment`: `local` refuses to run unless every
+endpoint is a loopback address, and every other environment refuses when an endpoint is overridden.
+"""
+
+import ipaddress
+import json
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from scripts.errors import UserError
+
+ROOT = Path(__file__).resolve().parent.parent
+BUILD = ROOT / "build"
+TERRAFORM = ROOT / "terraform"
+LOCAL = "local"
+LOCAL_CLOUD_FILE = ROOT / ".local" / "cloud" / "cloud.json"
+DEFAULT_REGION = "us-east-1"
+
+_OVERRIDE = re.compile(r"AWS_ENDPOINT_URL(_[A-Z0-9_]+)?$")
+_NAME = re.compile(r"[a-z][a-z0-9]{1,11}$")  # as terraform/variables.tf has it
+
+
+@dataclass(frozen=True)
+class Environment:
+    """An environment by name, with everything a program that talks to it must be given.
+
+    `variables` is the complete process environment for it: Terraform, the SageMaker SDK and every
+    client read their region, credentials and endpoints from there.
+    """
+
+    name: str
+    region: str
+    project: str
+    variables: Mapping[str, str]
+
+    @property
+    def is_local(self) -> bool:
+        return self.name == LOCAL
+
+    @property
+    def prefix(self) -> str:
+        """What every resource's name begins with; also the endpoint's name."""
+        return f"{self.project}-{self.name}"
+
+    @property
+    def var_file(self) -> Path:
+        return TERRAFORM / "environments" / f"{self.name}.tfvars"
+
+    @property
+    def build_dir(self) -> Path:
+        return BUILD / self.name
+
+    def client(self, service: str, **options: Any) -> Any:
+        """A boto3 client. `options` go to botocore's Config."""
+        import boto3
+        from botocore.config import Config
+
+        if self.is_local:
+            # StartSyncExecution would otherwise look up sync-127.0.0.1.
+            options["inject_host_prefix"] = False
+            options["s3"] = {"addressing_style": "path"}
+        config = Config(region_name=self.region, **options)
+        return boto3.client(service, config=config)
+
+    def activate(self) -> None:
+        """Make this process's environment variables the environment's.
+
+        The SageMaker SDK and boto3 read the process environment only, so it is set once, at the
+        start of a task.
+        """
+        os.environ.clear()
+        os.environ.update(self.variables)
+
+
+def open_environment(name: str, environ: Mapping[str, str]) -> Environment:
+    """The environment called `name`, checked for safety.
+
+    Raises UserError when there is no file terraform/environments/<name>.tfvars, when `local` would
+    leave the loopback interface or is not running, when any other environment has an endpoint
+    override, or when it has no credentials.
+    """
+    var_file = TERRAFORM / "environments" / f"{name}.tfvars"
+    known = sorted(path.stem for path in var_file.parent.glob("*.tfvars"))
+    if not name:
+        raise UserError(f"Name an environment, for example ENV=dev. There are: {', '.join(known)}.")
+    if not _NAME.fullmatch(name) or not var_file.is_file():
+        raise UserError(
+            f"There is no environment '{name}': terraform/environments/{name}.tfvars is missing. "
+            f"Copy dev.tfvars to make one, or use one of: {', '.join(known)}."
+        )
+    settings = _simple_settings(var_file.read_text("utf-8"))
+    region = settings.get("region", DEFAULT_REGION)
+    project = settings.get("project", "scones")
+    if name == LOCAL:
+        variables = _local_variables(environ, region)
+    else:
+        variables = _aws_variables(name, environ, region)
+    return Environment(name=name, region=region, project=project, variables=variables)
+
+
+def _simple_settings(tfvars: str) -> dict[str, str]:
+    """The `name = "text"` lines of a .tfvars file; all that Python needs of it."""
+    return dict(re.findall(r'^\s*(\w+)\s*=\s*"([^"]*)"', tfvars, flags=re.MULTILINE))
+
+
+def _overrides(environ: Mapping[str, str]) -> dict[str, str]:
+    return {key: value for key, value in environ.items() if _OVERRIDE.match(key) and value}
+
+
+def is_loopback(url: str) -> bool:
+    """Whether `url` can only reach this machine. A name other than localhost is not trusted."""
+    host = urlsplit(url).hostname or ""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _local_variables(environ: Mapping[str, str], region: str) -> dict[str, str]:
+    endpoints = _overrides(environ) or _running_cloud()
+    for variable, url in endpoints.items():
+        if not is_loopback(url):
+            raise UserError(
+                f"ENV=local only ever talks to this machine, but {variable} is {url}. "
+                f"Unset it: unset {variable}"
+            )
+    variables = {key: value for key, value in environ.items() if not key.startswith("AWS_")}
+    return variables | endpoints | dummy_credentials(region)
+
+
+def dummy_credentials(region: str) -> dict[str, str]:
+    """What the local cloud is given instead of the user's credentials, which are never read."""
+    return {
+        "AWS_ACCESS_KEY_ID": "test",
+        "AWS_SECRET_ACCESS_KEY": "test",
+        "AWS_REGION": region,
+        "AWS_DEFAULT_REGION": region,
+        "AWS_CONFIG_FILE": os.devnull,
+        "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+        "AWS_EC2_METADATA_DISABLED": "true",
+    }
+
+
+def _running_cloud() -> dict[str, str]:
+    try:
+        endpoints = json.loads(LOCAL_CLOUD_FILE.read_text("utf-8"))["endpoints"]
+    except (OSError, ValueError, KeyError):
+        raise UserError("The local cloud is not running. Start it: invoke cloud.up") from None
+    return {str(key): str(value) for key, value in endpoints.items()}
+
+
+def _aws_variables(name: str, environ: Mapping[str, str], region: str) -> dict[str, str]:
+    for variable, url in _overrides(environ).items():
+        raise UserError(
+            f"ENV={name} means real AWS, but {variable} points at {url}. Unset it: unset {variable}"
+        )
+    _refuse_without_credentials(name, environ)
+    return {**environ, "AWS_REGION": region, "AWS_DEFAULT_REGION": region}
+
+
+def _refuse_without_credentials(name: str, environ: Mapping[str, str]) -> None:
+    import botocore.exceptions
+    import botocore.session
+
+    session = botocore.session.Session(profile=environ.get("AWS_PROFILE"))
+    try:
+        profile = session.get_scoped_config()
+        services = session.full_config.get("services", {}).get(profile.get("services"), {})
+        if "endpoint_url" in profile or "endpoint_url" in str(services):
+            raise UserError(
+                f"ENV={name} means real AWS, but your AWS configuration sets endpoint_url. "
+                "Remove it, or choose another AWS_PROFILE."
+            )
+        found = session.get_credentials() is not None
+    except botocore.exceptions.BotoCoreError as error:
+        raise UserError(f"ENV={name}: {error}. Check AWS_PROFILE.") from error
+    if not found:
+        raise UserError(
+            f"ENV={name} needs AWS credentials and none were found. "
+            "Run `aws sso login`, or set AWS_PROFILE."
+        )
