@@ -1,0 +1,1 @@
+"""What the Lambda functions share, shipped as their layer."""
