@@ -1,0 +1,163 @@
+"""What the report is made from: plain frozen records, checked when they are made."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Literal
+
+Decision = Literal["accepted", "review"]
+OutcomeKind = Literal["accepted", "review", "rejected", "failed"]
+
+OUTCOME_NAMES: dict[OutcomeKind, str] = {
+    "accepted": "accepted",
+    "review": "sent for review",
+    "rejected": "rejected as unusable",
+    "failed": "failed",
+}
+OUTCOMES: tuple[OutcomeKind, ...] = tuple(OUTCOME_NAMES)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Inference:
+    """One answer of the endpoint, as data capture recorded it.
+
+    `time` is timezone-aware; `confidence` is the top score, 0..1 (up to 1.01, because scores may
+    sum to 1 ± 0.01). `decision` is what the workflow made of it, None for a call that did not come
+    through the workflow. `truth` is the true label where it is known. `picture` is an encoded
+    picture (PNG, JPEG or WebP); only the few that are shown are ever decoded.
+    """
+
+    time: datetime
+    label: str
+    confidence: float
+    scores: Mapping[str, float] = field(default_factory=dict)
+    decision: Decision | None = None
+    truth: str | None = None
+    image_id: str | None = None
+    key: str | None = None
+    picture: bytes | None = None
+
+    def __post_init__(self) -> None:
+        _require_aware("Inference.time", self.time)
+        _require_share("Inference.confidence", self.confidence, highest=1.01)
+
+    @property
+    def is_right(self) -> bool | None:
+        """Whether the label is the true one; None where the truth is not known."""
+        return None if self.truth is None else self.label == self.truth
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """How one execution of the workflow ended.
+
+    `reason` is the rejection's code (`empty`, `damaged`, …) or, for a failure, the error's name.
+    """
+
+    time: datetime
+    outcome: OutcomeKind
+    reason: str | None = None
+    key: str | None = None
+
+    def __post_init__(self) -> None:
+        _require_aware("Outcome.time", self.time)
+        if self.outcome not in OUTCOMES:
+            raise ValueError(f"Outcome.outcome is {self.outcome!r}: expected one of {OUTCOMES}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelInfo:
+    """The model behind the endpoint. A stand-in is labelled wherever a result of it is shown."""
+
+    algorithm: str
+    job: str | None = None
+    stand_in: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evaluation:
+    """What evaluation measured on held-out pictures before the model was deployed.
+
+    Shares are 0..1, the interval is the 95 % one. `confusion[truth][prediction]` counts pictures,
+    in the order of `labels`; `n` is the number of pictures.
+    """
+
+    accuracy: float
+    accuracy_interval: tuple[float, float]
+    n: int
+    coverage: float | None = None
+    accepted_accuracy: float | None = None
+    labels: Sequence[str] = ()
+    confusion: Sequence[Sequence[int]] = ()
+
+    def __post_init__(self) -> None:
+        for name, share in (
+            ("accuracy", self.accuracy),
+            ("accuracy_interval[0]", self.accuracy_interval[0]),
+            ("accuracy_interval[1]", self.accuracy_interval[1]),
+            ("coverage", self.coverage),
+            ("accepted_accuracy", self.accepted_accuracy),
+        ):
+            if share is not None:
+                _require_share(f"Evaluation.{name}", share)
+        if self.confusion and (
+            len(self.confusion) != len(self.labels)
+            or any(len(row) != len(self.labels) for row in self.confusion)
+        ):
+            raise ValueError(f"Evaluation.confusion must have {len(self.labels)} rows and columns")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReportData:
+    """Everything that the page shows.
+
+    `threshold` is the workflow's own confidence threshold, 0..1. `captured_records` counts the
+    capture records that could be read, `damaged_records` those that could not. `uploads` is the
+    number of uploads that must each have an outcome, where it is known.
+    `target_accuracy` is the share of accepted pictures that was asked to be right, 0..1.
+    Records may lie outside the period: they are shown and counted all the same.
+    """
+
+    environment: str
+    endpoint: str
+    model: ModelInfo
+    threshold: float
+    labels: Sequence[str]
+    period_start: datetime
+    period_end: datetime
+    generated_at: datetime
+    inferences: Sequence[Inference] = ()
+    outcomes: Sequence[Outcome] = ()
+    uploads: int | None = None
+    captured_records: int = 0
+    damaged_records: int = 0
+    evaluation: Evaluation | None = None
+    target_accuracy: float | None = None
+    versions: Mapping[str, str] = field(default_factory=dict)
+    notes: Sequence[str] = ()
+    title: str = "Classifier report"
+
+    def __post_init__(self) -> None:
+        for name in ("period_start", "period_end", "generated_at"):
+            _require_aware(f"ReportData.{name}", getattr(self, name))
+        if self.period_end < self.period_start:
+            raise ValueError("ReportData.period_end lies before period_start")
+        _require_share("ReportData.threshold", self.threshold)
+        if self.target_accuracy is not None:
+            _require_share("ReportData.target_accuracy", self.target_accuracy)
+        for name in ("captured_records", "damaged_records", "uploads"):
+            if (getattr(self, name) or 0) < 0:
+                raise ValueError(f"ReportData.{name} is negative")
+
+
+def _require_aware(name: str, time: datetime) -> None:
+    if time.tzinfo is None:
+        raise ValueError(f"{name} has no time zone: give an aware datetime, in UTC")
+
+
+def _require_share(name: str, share: float, highest: float = 1.0) -> None:
+    if not (math.isfinite(share) and 0.0 <= share <= highest):
+        raise ValueError(f"{name} is {share!r}: expected a number from 0 to {highest:g}")
