@@ -1,0 +1,86 @@
+"""What people see while something runs: one line a step, with its progress and its duration.
+
+On a terminal the running step is a live line with a bar; elsewhere (CI, a pipe) each step leaves
+just its final line.
+"""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+_TITLE_WIDTH = 22
+
+
+@dataclass
+class Step:
+    """A running step: say what it is doing, and at the end what came of it."""
+
+    _live: Progress
+    _task: int
+    result: str = ""
+
+    def say(self, text: str) -> None:
+        """Show what the step is doing right now."""
+        self._live.update(self._task, detail=text)  # type: ignore[arg-type]
+
+    def progress(self, done: float, total: float, text: str = "") -> None:
+        """Show how far the step is."""
+        self._live.update(self._task, completed=done, total=total, detail=text)  # type: ignore[arg-type]
+
+
+@dataclass
+class Screen:
+    """Where a task prints. `seconds` holds the duration of every finished step by name."""
+
+    console: Console = field(default_factory=lambda: Console(highlight=False))
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    @contextmanager
+    def step(self, name: str, title: str) -> Iterator[Step]:
+        """Run one step: shows it live, then leaves one line with `Step.result` and its time."""
+        started = time.monotonic()
+        live = Progress(
+            SpinnerColumn(),
+            TextColumn(f"{title:<{_TITLE_WIDTH}}"),
+            BarColumn(bar_width=24),
+            TimeElapsedColumn(),
+            TextColumn("{task.fields[detail]}", style="dim"),
+            console=self.console,
+            transient=True,
+            disable=not self.console.is_terminal,
+        )
+        step = Step(live, live.add_task("", total=None, detail=""))
+        try:
+            with live:
+                yield step
+        except BaseException:
+            self._line("✗", "red", title, time.monotonic() - started, "")
+            raise
+        elapsed = time.monotonic() - started
+        self.seconds[name] = round(elapsed, 2)
+        self._line("✓", "green", title, elapsed, step.result)
+
+    def _line(self, mark: str, colour: str, title: str, seconds: float, result: str) -> None:
+        self.console.print(
+            f"[{colour}]{mark}[/] {title:<{_TITLE_WIDTH}} {seconds:7.1f} s  [dim]{result}[/]",
+            soft_wrap=True,
+        )
+
+    def print(self, text: str = "") -> None:
+        """Print a line, with rich's markup."""
+        self.console.print(text, soft_wrap=True)
+
+    def table(self, *columns: str, rows: list[tuple[str, ...]]) -> None:
+        """Print a small table; columns whose values are numbers are set to the right."""
+        table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
+        for index, column in enumerate(columns):
+            numeric = all(row[index][:1].isdigit() for row in rows)
+            table.add_column(column, justify="right" if numeric and rows else "left")
+        for row in rows:
+            table.add_row(*row)
+        self.console.print(table)

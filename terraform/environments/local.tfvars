@@ -1,0 +1,14 @@
+# AWS emulated on the loopback interface of this machine. Everything lives for minutes.
+
+environment = "local"
+account_id  = "000000000000" # the emulated account: a real one is refused
+
+# Packages are built for this interpreter and bring a bootstrap that starts AWS's own runtime
+# client. `packages` is a link in the folder that Terraform runs in.
+lambda_runtime      = "provided.al2023"
+lambda_architecture = "x86_64"
+package_dir         = "packages"
+
+# Nothing here grows old, and setting up the expiry of objects takes the provider a minute.
+expire_objects     = false
+log_retention_days = 1

@@ -1,0 +1,76 @@
+# Through the bucket and not straight from the file: the provider creates functions from files one
+# after the other, and from a bucket all at once. It also keeps the versions that were in service.
+resource "aws_s3_object" "package" {
+  for_each = local.packages
+
+  bucket      = var.artifacts_bucket
+  key         = "packages/${each.key}.zip"
+  source      = each.value
+  source_hash = filebase64sha256(each.value)
+
+  lifecycle {
+    precondition {
+      condition     = fileexists(each.value)
+      error_message = "There is no ${each.value}: run `invoke package` first."
+    }
+  }
+}
+
+resource "aws_lambda_layer_version" "common" {
+  layer_name               = "${var.prefix}-common"
+  description              = "Pillow, Powertools and the code that the functions share."
+  s3_bucket                = aws_s3_object.package["layer"].bucket
+  s3_key                   = aws_s3_object.package["layer"].key
+  s3_object_version        = aws_s3_object.package["layer"].version_id
+  source_code_hash         = aws_s3_object.package["layer"].source_hash
+  compatible_runtimes      = [var.runtime]
+  compatible_architectures = [var.architecture]
+
+  # The new version exists before the functions let go of the old one.
+  lifecycle {
+    create_before_destroy = true
+  }
+}
+
+resource "aws_lambda_function" "this" {
+  for_each = local.functions
+
+  function_name     = "${var.prefix}-${each.key}"
+  description       = each.value.description
+  role              = var.role_arns[each.key]
+  s3_bucket         = aws_s3_object.package[each.key].bucket
+  s3_key            = aws_s3_object.package[each.key].key
+  s3_object_version = aws_s3_object.package[each.key].version_id
+  source_code_hash  = aws_s3_object.package[each.key].source_hash
+  handler           = "handler.handle"
+  runtime           = var.runtime
+  architectures     = [var.architecture]
+  layers            = [aws_lambda_layer_version.common.arn]
+  timeout           = each.value.timeout_s
+  memory_size       = each.value.memory_mb
+
+  environment {
+    variables = merge(each.value.environment, {
+      POWERTOOLS_SERVICE_NAME = each.key
+      POWERTOOLS_LOG_LEVEL    = "INFO"
+    })
+  }
+
+  logging_config {
+    log_format = "JSON"
+    log_group  = aws_cloudwatch_log_group.this[each.key].name
+  }
+
+  tracing_config {
+    mode = "Active"
+  }
+}
+
+# Made here and not by Lambda at the first invocation: only so do they have a retention, and go
+# away with the functions.
+resource "aws_cloudwatch_log_group" "this" {
+  for_each = local.functions
+
+  name              = "/aws/lambda/${var.prefix}-${each.key}"
+  retention_in_days = var.log_retention_days
+}

@@ -1,0 +1,77 @@
+variable "prefix" {
+  description = "First part of every resource's name."
+  type        = string
+}
+
+variable "role_arns" {
+  description = "Execution role of each function: serialize, infer, filter."
+  type        = map(string)
+}
+
+variable "package_dir" {
+  description = "Folder with one zip for each function, and layer.zip."
+  type        = string
+}
+
+variable "artifacts_bucket" {
+  description = "Bucket that the packages are deployed from."
+  type        = string
+}
+
+variable "runtime" {
+  description = "Lambda runtime that the packages were built for."
+  type        = string
+}
+
+variable "architecture" {
+  description = "Processor that the packages were built for."
+  type        = string
+}
+
+variable "log_retention_days" {
+  description = "Days for which logs are kept."
+  type        = number
+}
+
+variable "uploads_bucket" {
+  description = "The only bucket that serialize reads."
+  type        = string
+}
+
+variable "upload_prefixes" {
+  description = "The only folders of that bucket that serialize reads."
+  type        = list(string)
+}
+
+variable "image_size_px" {
+  description = "Width and height of the model's input."
+  type        = number
+}
+
+variable "endpoint_name" {
+  description = "SageMaker endpoint that infer asks."
+  type        = string
+}
+
+variable "labels" {
+  description = "Classes in the order of the model's scores."
+  type        = list(string)
+}
+
+variable "confidence_threshold" {
+  description = "Confidence at and above which a classification is accepted."
+  type        = number
+}
+
+variable "low_confidence_action" {
+  description = "What filter does below the threshold: review or fail."
+  type        = string
+}
+
+variable "assignments" {
+  description = "For each label: loading bay and greatest distance of an order."
+  type = map(object({
+    loading_bay     = string
+    max_distance_km = number
+  }))
+}

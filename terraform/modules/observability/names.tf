@@ -1,0 +1,10 @@
+# What is watched, by name: CloudWatch takes metrics and alarms for things that do not exist yet.
+locals {
+  function_names    = { for name in ["serialize", "infer", "filter"] : name => "${var.prefix}-${name}" }
+  state_machine_arn = "arn:aws:states:${var.region}:${var.account_id}:stateMachine:${var.prefix}-classify"
+  review_queue      = "${var.prefix}-review"
+  failures_queue    = "${var.prefix}-failures"
+  endpoint_name     = coalesce(var.endpoint_name, var.prefix)
+
+  endpoint_dimensions = { EndpointName = local.endpoint_name, VariantName = var.endpoint_variant }
+}

@@ -1,0 +1,57 @@
+variable "prefix" {
+  description = "First part of every resource's name."
+  type        = string
+}
+
+variable "role_arns" {
+  description = "Roles of the state machine (workflow) and of the rule that starts it (events)."
+  type        = map(string)
+}
+
+variable "functions" {
+  description = "ARN and timeout of serialize, infer and filter."
+  type = map(object({
+    arn       = string
+    timeout_s = number
+  }))
+}
+
+variable "uploads_bucket" {
+  description = "Bucket whose new objects start an execution."
+  type        = string
+}
+
+variable "event_prefix" {
+  description = "Folder of that bucket in which a new object starts an execution."
+  type        = string
+}
+
+variable "decisions_table" {
+  description = "Name of the table with one decision for each image version."
+  type        = string
+}
+
+variable "review_queue_url" {
+  description = "Queue of cases that wait for a person."
+  type        = string
+}
+
+variable "failures_queue_url" {
+  description = "Queue of inputs whose execution failed."
+  type        = string
+}
+
+variable "failures_queue_arn" {
+  description = "ARN of the same queue, which also takes events that could not start an execution."
+  type        = string
+}
+
+variable "decision_retention_days" {
+  description = "Days after which a recorded decision expires."
+  type        = number
+}
+
+variable "log_retention_days" {
+  description = "Days for which logs are kept."
+  type        = number
+}

@@ -1,0 +1,49 @@
+output "uploads_bucket" {
+  description = "Bucket that photographs are uploaded to; an object under incoming/ starts an execution."
+  value       = module.storage.uploads_bucket
+}
+
+output "artifacts_bucket" {
+  description = "Bucket with datasets, models, captured inferences and the record of what is deployed."
+  value       = module.storage.artifacts_bucket
+}
+
+output "sagemaker_role_arn" {
+  description = "Role that training jobs, transform jobs and the endpoint run as."
+  value       = module.identity.role_arns["sagemaker"]
+}
+
+output "decisions_table" {
+  description = "DynamoDB table with one decision for each image version."
+  value       = module.storage.decisions_table
+}
+
+output "review_queue_url" {
+  description = "Queue of cases that wait for a person."
+  value       = module.storage.review_queue_url
+}
+
+output "failure_queue_url" {
+  description = "Queue of inputs whose execution failed, and of events that could not be delivered."
+  value       = module.storage.failures_queue_url
+}
+
+output "alarm_topic_arn" {
+  description = "Topic that every alarm is published to."
+  value       = module.observability.alarm_topic_arn
+}
+
+output "dashboard_name" {
+  description = "CloudWatch dashboard to open first."
+  value       = module.observability.dashboard_name
+}
+
+output "state_machine_arn" {
+  description = "State machine that classifies one photograph; null while there is no endpoint."
+  value       = one(module.workflow[*].state_machine_arn)
+}
+
+output "function_names" {
+  description = "Names of the Lambda functions by their role in the workflow; null while there is no endpoint."
+  value       = one(module.functions[*].function_names)
+}

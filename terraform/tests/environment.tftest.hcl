@@ -1,0 +1,64 @@
+# What exists before and after there is an endpoint.
+
+mock_provider "aws" {
+  source          = "./tests/mocks"
+  override_during = plan
+}
+
+variables {
+  environment = "test"
+}
+
+run "without_an_endpoint_there_is_what_training_needs_and_no_workflow" {
+  command = plan
+
+  variables {
+    package_dir = "tests/there-is-no-such-folder" # the first apply reads no packages
+  }
+
+  assert {
+    condition     = length(module.workflow) == 0 && length(module.functions) == 0
+    error_message = "Nothing that needs an endpoint may exist without one."
+  }
+
+  assert {
+    condition     = output.state_machine_arn == null && output.function_names == null
+    error_message = "Outputs of what does not exist must be null."
+  }
+
+  assert {
+    condition = alltrue([
+      output.uploads_bucket == "scones-test-uploads-123456789012",
+      output.artifacts_bucket == "scones-test-artifacts-123456789012",
+      output.decisions_table == "scones-test-decisions",
+      output.sagemaker_role_arn != null,
+      output.review_queue_url != null,
+      output.failure_queue_url != null,
+      output.alarm_topic_arn != null,
+    ])
+    error_message = "Storage, identity and the alarm topic must exist from the first apply on."
+  }
+}
+
+run "with_an_endpoint_there_is_a_workflow_of_three_functions" {
+  command = plan
+
+  variables {
+    endpoint_name = "scones-test"
+    package_dir   = "tests/packages"
+  }
+
+  assert {
+    condition     = output.state_machine_arn != null
+    error_message = "With an endpoint there must be a workflow."
+  }
+
+  assert {
+    condition = output.function_names == {
+      serialize = "scones-test-serialize"
+      infer     = "scones-test-infer"
+      filter    = "scones-test-filter"
+    }
+    error_message = "The functions must be named after the environment and their role."
+  }
+}

@@ -1,0 +1,127 @@
+# Values that would make a wrong environment are refused before anything is planned.
+
+mock_provider "aws" {
+  source = "./tests/mocks"
+}
+
+variables {
+  environment = "test"
+}
+
+run "a_threshold_above_one_is_refused" {
+  command = plan
+
+  variables {
+    confidence_threshold = 1.01
+  }
+
+  expect_failures = [var.confidence_threshold]
+}
+
+run "a_threshold_that_no_answer_can_miss_is_refused" {
+  command = plan
+
+  variables {
+    confidence_threshold = 0.49
+  }
+
+  expect_failures = [var.confidence_threshold]
+}
+
+run "with_more_labels_a_lower_threshold_makes_sense" {
+  command = plan
+
+  variables {
+    labels               = ["bicycle", "motorcycle", "car"]
+    confidence_threshold = 0.4
+    assignments = {
+      bicycle    = { loading_bay = "A", max_distance_km = 3 }
+      motorcycle = { loading_bay = "B", max_distance_km = 15 }
+      car        = { loading_bay = "C", max_distance_km = 30 }
+    }
+  }
+
+  assert {
+    condition     = var.confidence_threshold == 0.4
+    error_message = "A threshold above chance must be accepted."
+  }
+}
+
+run "fewer_than_two_labels_are_refused" {
+  command = plan
+
+  variables {
+    labels               = ["bicycle"]
+    confidence_threshold = 1
+    assignments          = { bicycle = { loading_bay = "A", max_distance_km = 3 } }
+  }
+
+  expect_failures = [var.labels]
+}
+
+run "labels_that_would_not_survive_their_comma_separated_list_are_refused" {
+  command = plan
+
+  variables {
+    labels      = ["bicycle,tandem", "motorcycle"]
+    assignments = { "bicycle,tandem" = { loading_bay = "A", max_distance_km = 3 }, motorcycle = { loading_bay = "B", max_distance_km = 15 } }
+  }
+
+  expect_failures = [var.labels]
+}
+
+run "keeping_objects_for_ever_is_refused_on_aws" {
+  command = plan
+
+  variables {
+    expire_objects = false
+  }
+
+  expect_failures = [var.expire_objects]
+}
+
+run "every_other_value_that_cannot_work_is_refused" {
+  command = plan
+
+  variables {
+    environment             = "Dev_1"      # no name for a bucket
+    project                 = "s"          # too short to be told apart
+    region                  = "cn-north-1" # another partition: other ARNs
+    account_id              = "12345"      # no account
+    permissions_boundary    = "arn:aws:iam::123456789012:role/admin"
+    endpoint_name           = "" # neither a name nor null
+    endpoint_variant        = "all traffic"
+    image_size_px           = 512 # a larger picture may not fit through the workflow
+    low_confidence_action   = "ignore"
+    assignments             = { bicycle = { loading_bay = "A", max_distance_km = 3 } } # motorcycle is missing
+    lambda_runtime          = "python3.8"
+    lambda_architecture     = "arm"
+    upload_retention_days   = 0
+    capture_retention_days  = 0
+    decision_retention_days = 0
+    log_retention_days      = 10 # CloudWatch Logs does not offer it
+    alarm_email             = "nobody"
+    latency_threshold_ms    = 1000000 # microseconds by mistake
+  }
+
+  expect_failures = [
+    var.environment,
+    var.project,
+    var.region,
+    var.account_id,
+    var.permissions_boundary,
+    var.endpoint_name,
+    var.endpoint_variant,
+    var.image_size_px,
+    var.low_confidence_action,
+    var.assignments,
+    var.lambda_runtime,
+    var.lambda_architecture,
+    var.upload_retention_days,
+    var.capture_retention_days,
+    var.decision_retention_days,
+    var.log_retention_days,
+    var.alarm_email,
+    var.latency_threshold_ms,
+  ]
+}

@@ -1,0 +1,170 @@
+# The state machine, and the rule that starts it.
+
+mock_provider "aws" {
+  source          = "./tests/mocks"
+  override_during = plan
+}
+
+variables {
+  prefix    = "scones-test"
+  role_arns = { workflow = "arn:aws:iam::123456789012:role/workflow", events = "arn:aws:iam::123456789012:role/events" }
+  functions = {
+    serialize = { arn = "arn:aws:lambda:us-east-1:123456789012:function:serialize", timeout_s = 15 }
+    infer     = { arn = "arn:aws:lambda:us-east-1:123456789012:function:infer", timeout_s = 12 }
+    filter    = { arn = "arn:aws:lambda:us-east-1:123456789012:function:filter", timeout_s = 3 }
+  }
+  uploads_bucket          = "uploads"
+  event_prefix            = "incoming/"
+  decisions_table         = "decisions"
+  review_queue_url        = "https://sqs.us-east-1.amazonaws.com/123456789012/review"
+  failures_queue_url      = "https://sqs.us-east-1.amazonaws.com/123456789012/failures"
+  failures_queue_arn      = "arn:aws:sqs:us-east-1:123456789012:failures"
+  decision_retention_days = 90
+  log_retention_days      = 14
+}
+
+run "an_execution_always_has_time_to_keep_its_input" {
+  command = plan
+
+  module {
+    source = "./modules/workflow"
+  }
+
+  assert {
+    condition     = aws_sfn_state_machine.classify.type == "EXPRESS" && jsondecode(aws_sfn_state_machine.classify.definition).TimeoutSeconds < 300
+    error_message = "An Express execution ends at 300 s whatever it is doing: its own limit must come first."
+  }
+
+  assert {
+    condition     = output.longest_run_s < jsondecode(aws_sfn_state_machine.classify.definition).TimeoutSeconds
+    error_message = "All timeouts and retries together must fit into the limit."
+  }
+
+  assert {
+    condition = alltrue([
+      for name, state in jsondecode(aws_sfn_state_machine.classify.definition).States : alltrue([
+        state.TimeoutSeconds > 0,
+        reverse(state.Catch)[0].ErrorEquals == ["States.ALL"],
+        reverse(state.Catch)[0].Next == (name == "Keep the input" ? "Failed" : "Keep the input"),
+      ]) if state.Type == "Task"
+    ])
+    error_message = "Every step needs a timeout, and every error must lead to the failure queue."
+  }
+
+  assert {
+    condition = alltrue(flatten([
+      for name, state in jsondecode(aws_sfn_state_machine.classify.definition).States : [
+        for retrier in state.Retry : retrier.JitterStrategy == "FULL" && retrier.MaxDelaySeconds > 0 && retrier.BackoffRate > 1
+      ] if state.Type == "Task"
+    ]))
+    error_message = "Retries must back off, with a limit and with jitter."
+  }
+
+  assert {
+    condition = length(setintersection(
+      flatten([
+        for name, state in jsondecode(aws_sfn_state_machine.classify.definition).States : state.Retry[*].ErrorEquals if state.Type == "Task"
+      ]),
+      ["States.ALL", "States.TaskFailed", "InvalidInput", "AccessDenied", "BadScores", "THRESHOLD_CONFIDENCE_NOT_MET", "DynamoDB.ConditionalCheckFailedException"],
+    )) == 0
+    error_message = "What cannot heal must not be retried."
+  }
+}
+
+run "a_decision_is_recorded_once_and_before_anybody_is_told" {
+  command = plan
+
+  module {
+    source = "./modules/workflow"
+  }
+
+  assert {
+    condition = [
+      for name, state in jsondecode(aws_sfn_state_machine.classify.definition).States : name
+      if contains(concat([try(state.Next, ""), try(state.Default, "")], try(state.Choices[*].Next, [])), "Accepted?")
+    ] == ["Record"]
+    error_message = "Publishing and asking a person must come after recording."
+  }
+
+  assert {
+    condition = alltrue([
+      jsondecode(aws_sfn_state_machine.classify.definition).States["Accepted?"].Choices == [{ Condition = "{% $states.input.decision = 'accepted' %}", Next = "Publish" }],
+      jsondecode(aws_sfn_state_machine.classify.definition).States["Accepted?"].Default == "Ask a person",
+    ])
+    error_message = "Accepted decisions must be published, and every other must reach a person."
+  }
+
+  assert {
+    condition = (
+      jsondecode(aws_sfn_state_machine.classify.definition).States["Record"].Arguments.ConditionExpression ==
+      "attribute_not_exists(image_id) OR (execution = :claim AND attribute_not_exists(delivered_at))"
+    )
+    error_message = "Only the first execution, or a redrive of it that told nobody, may claim an image version."
+  }
+
+  assert {
+    condition = one([
+      for catcher in jsondecode(aws_sfn_state_machine.classify.definition).States["Record"].Catch : catcher.Next
+      if contains(catcher.ErrorEquals, "DynamoDB.ConditionalCheckFailedException")
+    ]) == "Already decided"
+    error_message = "An event that arrives twice must succeed as a duplicate."
+  }
+
+  assert {
+    condition     = strcontains(jsondecode(aws_sfn_state_machine.classify.definition).States["Record"].Arguments.Item, "$millis() / 1000) + 7776000)")
+    error_message = "A decision must expire after decision_retention_days."
+  }
+
+  assert {
+    condition = alltrue([
+      !aws_sfn_state_machine.classify.logging_configuration[0].include_execution_data,
+      aws_sfn_state_machine.classify.tracing_configuration[0].enabled,
+    ])
+    error_message = "Executions must be traced, and what travels through them must not be logged."
+  }
+}
+
+run "a_photograph_under_incoming_starts_an_execution_with_its_bucket_key_and_version" {
+  command = plan
+
+  module {
+    source = "./modules/workflow"
+  }
+
+  assert {
+    condition = jsondecode(aws_cloudwatch_event_rule.uploads.event_pattern) == {
+      source      = ["aws.s3"]
+      detail-type = ["Object Created"]
+      detail      = { bucket = { name = ["uploads"] }, object = { key = [{ prefix = "incoming/" }] } }
+    }
+    error_message = "Only new objects under incoming/ of the uploads bucket may start an execution."
+  }
+
+  assert {
+    condition     = one(aws_cloudwatch_event_target.classify.input_transformer).input_template == "{\"s3_bucket\": <bucket>, \"s3_key\": <key>, \"version_id\": <version>}"
+    error_message = "Placeholders must stand without quotes, so that EventBridge escapes the values."
+  }
+
+  assert {
+    condition     = one(aws_cloudwatch_event_target.classify.dead_letter_config).arn == "arn:aws:sqs:us-east-1:123456789012:failures"
+    error_message = "An event that cannot be delivered must be kept."
+  }
+}
+
+run "a_function_that_may_outlast_its_step_is_refused" {
+  command = plan
+
+  module {
+    source = "./modules/workflow"
+  }
+
+  variables {
+    functions = {
+      serialize = { arn = "arn:aws:lambda:us-east-1:123456789012:function:serialize", timeout_s = 18 }
+      infer     = { arn = "arn:aws:lambda:us-east-1:123456789012:function:infer", timeout_s = 12 }
+      filter    = { arn = "arn:aws:lambda:us-east-1:123456789012:function:filter", timeout_s = 3 }
+    }
+  }
+
+  expect_failures = [aws_sfn_state_machine.classify]
+}

@@ -1,0 +1,263 @@
+# Where
+
+variable "environment" {
+  description = "Name of the environment: part of every resource's name. 'local' is the emulated cloud on this machine; any other name is AWS."
+  type        = string
+
+  validation {
+    condition     = can(regex("^[a-z][a-z0-9]{1,11}$", var.environment))
+    error_message = "environment must be 2 to 12 lower-case letters and digits, starting with a letter."
+  }
+}
+
+variable "project" {
+  description = "Name of the project: the first part of every resource's name."
+  type        = string
+  default     = "scones"
+
+  validation {
+    condition     = can(regex("^[a-z][a-z0-9]{1,11}$", var.project))
+    error_message = "project must be 2 to 12 lower-case letters and digits, starting with a letter."
+  }
+}
+
+variable "region" {
+  description = "AWS region (commercial partition) in which everything is created."
+  type        = string
+  default     = "us-east-1"
+
+  validation {
+    condition     = can(regex("^[a-z]{2}-[a-z]+-[1-9]$", var.region)) && !startswith(var.region, "cn-")
+    error_message = "region must be a region of AWS's commercial partition, such as us-east-1."
+  }
+}
+
+variable "account_id" {
+  description = "The only AWS account that this environment may touch; with other credentials every command refuses to run. null: no such check."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.account_id == null || can(regex("^[0-9]{12}$", var.account_id))
+    error_message = "account_id must be 12 digits, or null."
+  }
+}
+
+variable "permissions_boundary" {
+  description = "ARN of an IAM policy that bounds every role created here, for accounts that demand one."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.permissions_boundary == null || can(regex("^arn:aws:iam::([0-9]{12}|aws):policy/.+$", var.permissions_boundary))
+    error_message = "permissions_boundary must be the ARN of an IAM policy, or null."
+  }
+}
+
+# The model in service: written by a deployment, see deployments/current.json in the artifacts bucket
+
+variable "endpoint_name" {
+  description = "SageMaker endpoint that classifies. null: no model is in service yet, so storage and identity exist and nothing that needs an endpoint does."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.endpoint_name == null || can(regex("^[a-zA-Z0-9](-*[a-zA-Z0-9]){0,62}$", var.endpoint_name))
+    error_message = "endpoint_name must be a SageMaker endpoint name (letters, digits and hyphens, at most 63), or null."
+  }
+}
+
+variable "endpoint_variant" {
+  description = "Production variant of the endpoint whose metrics the alarms and the dashboard read."
+  type        = string
+  default     = "AllTraffic"
+
+  validation {
+    condition     = can(regex("^[a-zA-Z0-9](-*[a-zA-Z0-9]){0,62}$", var.endpoint_variant))
+    error_message = "endpoint_variant must be a SageMaker variant name (letters, digits and hyphens, at most 63)."
+  }
+}
+
+variable "labels" {
+  description = "Classes in the order of the model's scores."
+  type        = list(string)
+  default     = ["bicycle", "motorcycle"]
+
+  validation {
+    condition     = length(var.labels) >= 2 && length(distinct(var.labels)) == length(var.labels)
+    error_message = "labels must name at least two different classes."
+  }
+
+  validation {
+    condition     = alltrue([for label in var.labels : can(regex("^[a-z0-9_-]{1,40}$", label))])
+    error_message = "A label is 1 to 40 lower-case letters, digits, hyphens and underscores."
+  }
+}
+
+variable "confidence_threshold" {
+  description = "Confidence, from 0 to 1, at and above which a classification is accepted; below it a person decides."
+  type        = number
+  default     = 0.8
+
+  validation {
+    condition     = var.confidence_threshold >= 1 / length(var.labels) && var.confidence_threshold <= 1
+    error_message = "confidence_threshold must lie between 1 / number of labels (the top score is never lower, so nothing would ever reach a person) and 1."
+  }
+}
+
+variable "image_size_px" {
+  description = "Width and height of the model's input; uploads are reduced to it before they travel through the workflow."
+  type        = number
+  default     = 128
+
+  validation {
+    condition     = var.image_size_px >= 32 && var.image_size_px <= 320 && floor(var.image_size_px) == var.image_size_px
+    error_message = "image_size_px must be a whole number from 32 to 320: a larger picture may not fit through the workflow's 256 KiB."
+  }
+}
+
+# What a decision leads to
+
+variable "low_confidence_action" {
+  description = "What happens below the threshold: 'review' sends the case to a person, 'fail' ends the execution in the error THRESHOLD_CONFIDENCE_NOT_MET."
+  type        = string
+  default     = "review"
+
+  validation {
+    condition     = contains(["review", "fail"], var.low_confidence_action)
+    error_message = "low_confidence_action must be 'review' or 'fail'."
+  }
+}
+
+variable "assignments" {
+  description = "For each label: the loading bay the driver goes to, and how far away an order may be."
+  type = map(object({
+    loading_bay     = string
+    max_distance_km = number
+  }))
+  default = {
+    bicycle    = { loading_bay = "A", max_distance_km = 3 }
+    motorcycle = { loading_bay = "B", max_distance_km = 15 }
+  }
+
+  validation {
+    condition     = toset(keys(var.assignments)) == toset(var.labels)
+    error_message = "assignments must have exactly one entry for each label."
+  }
+
+  validation {
+    condition     = alltrue([for a in values(var.assignments) : a.max_distance_km > 0 && a.loading_bay != ""])
+    error_message = "An assignment needs a loading_bay and a max_distance_km above 0."
+  }
+}
+
+# Lambda packages
+
+variable "package_dir" {
+  description = "Folder with serialize.zip, infer.zip, filter.zip and layer.zip, relative to the folder Terraform runs in."
+  type        = string
+  default     = "../build/packages/aws"
+}
+
+variable "lambda_runtime" {
+  description = "Lambda runtime that the packages were built for."
+  type        = string
+  default     = "python3.13"
+
+  validation {
+    condition     = contains(["python3.13", "provided.al2023"], var.lambda_runtime)
+    error_message = "lambda_runtime must be python3.13, or provided.al2023 for packages that bring their own bootstrap."
+  }
+}
+
+variable "lambda_architecture" {
+  description = "Processor that the packages were built for."
+  type        = string
+  default     = "arm64"
+
+  validation {
+    condition     = contains(["arm64", "x86_64"], var.lambda_architecture)
+    error_message = "lambda_architecture must be arm64 or x86_64."
+  }
+}
+
+# How long things are kept. Photographs of people and number plates are personal data.
+
+variable "expire_objects" {
+  description = "Whether S3 deletes objects when their days are over. The local environment, which lives for minutes, does without: the provider watches each new lifecycle configuration for 55 seconds."
+  type        = bool
+  default     = true
+
+  validation {
+    condition     = var.expire_objects || var.environment == "local"
+    error_message = "expire_objects may be false only in the local environment: elsewhere personal data would be kept for ever."
+  }
+}
+
+variable "upload_retention_days" {
+  description = "Days after which an uploaded photograph expires; what is left of it is deleted a week later."
+  type        = number
+  default     = 30
+
+  validation {
+    condition     = var.upload_retention_days >= 1
+    error_message = "upload_retention_days must be at least 1."
+  }
+}
+
+variable "capture_retention_days" {
+  description = "Days after which captured inferences and batch predictions expire; what is left of them is deleted a week later."
+  type        = number
+  default     = 90
+
+  validation {
+    condition     = var.capture_retention_days >= 1
+    error_message = "capture_retention_days must be at least 1."
+  }
+}
+
+variable "decision_retention_days" {
+  description = "Days after which a recorded decision expires."
+  type        = number
+  default     = 365
+
+  validation {
+    condition     = var.decision_retention_days >= 1
+    error_message = "decision_retention_days must be at least 1."
+  }
+}
+
+variable "log_retention_days" {
+  description = "Days for which logs are kept."
+  type        = number
+  default     = 30
+
+  validation {
+    condition     = contains([1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731], var.log_retention_days)
+    error_message = "log_retention_days must be a period that CloudWatch Logs offers: 1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545 or 731."
+  }
+}
+
+# Alarms
+
+variable "alarm_email" {
+  description = "Address that receives alarms; it must confirm the subscription once. null: nobody is subscribed by Terraform."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.alarm_email == null || can(regex("^[^@\\s]+@[^@\\s]+$", var.alarm_email))
+    error_message = "alarm_email must be an e-mail address, or null."
+  }
+}
+
+variable "latency_threshold_ms" {
+  description = "Alarm when the model's 99th percentile latency stays above this many milliseconds."
+  type        = number
+  default     = 1000
+
+  validation {
+    condition     = var.latency_threshold_ms >= 1 && var.latency_threshold_ms <= 60000
+    error_message = "latency_threshold_ms must be from 1 to 60000, which is all the time a model has to answer."
+  }
+}
