@@ -1,0 +1,85 @@
+"""The whole demo on a small data set, and what happens when it is killed on the way."""
+
+import json
+import os
+import signal
+from typing import Any
+
+import pytest
+
+FILES_THAT_ARE_NO_PICTURES = 3
+TEST_PICTURES = 20
+
+
+@pytest.fixture(scope="module")
+def killed_place(place):
+    """A place in which one demo after the other was killed, at three different steps."""
+    here = place()
+    for step in ("✓ Package", "✓ Stage data", "✓ Provision the workflow"):
+        demo = here.start()
+        demo.wait_for(step)
+        os.kill(demo.process.pid, signal.SIGKILL)
+        demo.process.wait()
+        here.assert_empty()
+    return here
+
+
+@pytest.fixture(scope="module")
+def finished(killed_place) -> dict[str, Any]:
+    """The summary of a demo that ran after all of that."""
+    demo = killed_place.start()
+    assert demo.process.wait(600) == 0, demo.log.read_text()
+    summary: dict[str, Any] = json.loads((killed_place.out / "summary.json").read_text())
+    return {**summary, "log": demo.log.read_text()}
+
+
+def test_a_demo_works_after_others_were_killed_during_apply_training_and_run(finished):
+    assert finished["workflow"]["failed"] == 0
+
+
+def test_every_upload_is_answered_exactly_once(finished):
+    counts = finished["workflow"]
+    assert counts["uploaded"] == TEST_PICTURES + FILES_THAT_ARE_NO_PICTURES
+    assert (counts["missing"], counts["duplicates"]) == (0, 0)
+    assert counts["accepted"] + counts["review"] == TEST_PICTURES
+
+
+def test_files_that_are_no_pictures_are_rejected(finished):
+    assert finished["workflow"]["rejected"] == FILES_THAT_ARE_NO_PICTURES
+
+
+def test_every_answer_of_the_endpoint_is_captured(finished):
+    assert finished["capture"]["records"] >= TEST_PICTURES
+
+
+def test_the_model_learns_what_can_be_learnt(finished):
+    assert finished["evaluation"]["accuracy"] > 0.8
+
+
+def test_nothing_is_left_behind(finished, killed_place):
+    assert finished["cleanup"]["remaining"] == 0
+    killed_place.assert_empty()
+
+
+def test_the_summary_names_every_step_and_its_time(finished):
+    steps = {"package", "provision", "stage", "train", "evaluate", "endpoint", "apply", "run"}
+    assert steps | {"cloud", "classify", "report", "destroy", "total"} <= set(finished["seconds"])
+
+
+def test_the_report_is_one_file_that_needs_nothing_else(finished, killed_place):
+    page = (killed_place.out / "report.html").read_text()
+    assert "Observed recent inferences" in page
+    assert "Count of executions" in page
+    assert 'src="http' not in page
+
+
+def test_a_second_demo_in_the_same_folder_says_so(place):
+    here = place()
+    first = here.start()
+    first.wait_for("✓ Start the local cloud")
+    second = here.start()
+    assert second.process.wait(30) == 1
+    assert "Another `make demo` runs in this folder" in second.log.read_text()
+    os.kill(first.process.pid, signal.SIGINT)
+    assert first.process.wait(60) == 130
+    here.assert_empty()

@@ -1,0 +1,79 @@
+"""Terraform's own tests, and the configuration's agreement with the Python beside it."""
+
+import os
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from scripts import terraform_release
+from scripts.endpoint import VARIANT
+from scripts.environment import ROOT, TERRAFORM
+from scripts.package import AWS_TARGET, FUNCTIONS
+from scripts.workflow import ADHOC, INCOMING
+
+
+@pytest.fixture(scope="module")
+def terraform(tmp_path_factory: pytest.TempPathFactory):
+    """Run terraform on the configuration, with a data folder of the test's own."""
+    data = tmp_path_factory.mktemp("terraform")
+    binary = terraform_release.find()
+    environment = {**os.environ, "TF_DATA_DIR": str(data), "CHECKPOINT_DISABLE": "1"}
+
+    def run(*arguments: str) -> "subprocess.CompletedProcess[str]":
+        return subprocess.run(
+            [binary, *arguments],
+            cwd=TERRAFORM,
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    initialised = run("init", "-backend=false", "-input=false", "-lockfile=readonly")
+    assert initialised.returncode == 0, initialised.stderr
+    return run
+
+
+def test_the_configuration_is_valid(terraform):
+    answer = terraform("validate", "-no-color")
+    assert answer.returncode == 0, answer.stdout + answer.stderr
+
+
+def test_every_assertion_of_terraform_test_holds(terraform):
+    answer = terraform("test", "-no-color")
+    assert answer.returncode == 0, answer.stdout + answer.stderr
+    passed = re.search(r"(\d+) passed, 0 failed", answer.stdout)
+    assert passed, answer.stdout
+    assert int(passed.group(1)) >= len(list((TERRAFORM / "tests").glob("*.tftest.hcl")))
+
+
+def test_every_environment_file_sets_variables_that_exist():
+    declared = set(re.findall(r'^variable "(\w+)"', (TERRAFORM / "variables.tf").read_text(), re.M))
+    for path in (TERRAFORM / "environments").glob("*.tfvars"):
+        names = set(re.findall(r"^(\w+)\s*=", path.read_text(), re.M))
+        assert names <= declared, path.name
+
+
+def test_the_endpoint_variant_that_alarms_watch_is_the_one_that_is_deployed():
+    assert f'default     = "{VARIANT}"' in (TERRAFORM / "variables.tf").read_text()
+
+
+def test_terraform_and_the_packages_agree_on_runtime_and_functions():
+    variables = (TERRAFORM / "variables.tf").read_text()
+    assert f'default     = "{AWS_TARGET.runtime}"' in variables
+    assert f'default     = "{AWS_TARGET.architecture}"' in variables
+    handlers = {path.parent.name for path in (ROOT / "lambdas").glob("*/handler.py")}
+    assert handlers == set(FUNCTIONS)
+
+
+def test_terraform_and_the_scripts_agree_on_the_folders_of_the_uploads_bucket():
+    main = (TERRAFORM / "main.tf").read_text()
+    assert f'by_event = "{INCOMING}"' in main
+    assert f'by_request = "{ADHOC}"' in main
+
+
+def test_no_generated_file_lies_among_the_sources():
+    left = [path for path in Path(TERRAFORM).rglob("*") if ".terraform" in path.parts]
+    assert left == []
