@@ -8,8 +8,9 @@ import ipaddress
 import json
 import os
 import re
+import threading
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -20,11 +21,17 @@ ROOT = Path(__file__).resolve().parent.parent
 BUILD = ROOT / "build"
 TERRAFORM = ROOT / "terraform"
 LOCAL = "local"
-LOCAL_CLOUD_FILE = ROOT / ".local" / "cloud" / "cloud.json"
+# Another folder lets a second local cloud run beside the first; the tests use one.
+LOCAL_CLOUD = Path(os.environ.get("SCONES_LOCAL_CLOUD") or ROOT / ".local" / "cloud").absolute()
+LOCAL_CLOUD_FILE = LOCAL_CLOUD / "cloud.json"
 DEFAULT_REGION = "us-east-1"
 
-_OVERRIDE = re.compile(r"AWS_ENDPOINT_URL(_[A-Z0-9_]+)?$")
-_NAME = re.compile(r"[a-z][a-z0-9]{1,11}$")  # as terraform/variables.tf has it
+# The second form is an older one, which Terraform's S3 backend and AWS provider still read.
+_OVERRIDE = re.compile(r"AWS_ENDPOINT_URL(_\w+)?|(TF_)?AWS_(DYNAMODB|IAM|S3|STS)_ENDPOINT")
+_NAME = re.compile(r"[a-z][a-z0-9]{1,11}")  # as terraform/variables.tf has it
+# Nothing that two programs could read differently: no user, no backslash, no path.
+_PLAIN_URL = re.compile(r"https?://(?:\[([0-9a-f:]+)\]|([a-z0-9.-]+))(?::\d+)?/?", re.IGNORECASE)
+_CREATING_A_CLIENT = threading.Lock()
 
 
 @dataclass(frozen=True)
@@ -32,13 +39,15 @@ class Environment:
     """An environment by name, with everything a program that talks to it must be given.
 
     `variables` is the complete process environment for it: Terraform, the SageMaker SDK and every
-    client read their region, credentials and endpoints from there.
+    client read their region, credentials and endpoints from there. `settings` are the texts that
+    its file sets.
     """
 
     name: str
     region: str
     project: str
     variables: Mapping[str, str]
+    settings: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def is_local(self) -> bool:
@@ -55,7 +64,8 @@ class Environment:
 
     @property
     def build_dir(self) -> Path:
-        return BUILD / self.name
+        """Where generated files of the environment go; those of `local` end with the cloud."""
+        return LOCAL_CLOUD / "environment" if self.is_local else BUILD / self.name
 
     def client(self, service: str, **options: Any) -> Any:
         """A boto3 client. `options` go to botocore's Config."""
@@ -67,7 +77,8 @@ class Environment:
             options["inject_host_prefix"] = False
             options["s3"] = {"addressing_style": "path"}
         config = Config(region_name=self.region, **options)
-        return boto3.client(service, config=config)
+        with _CREATING_A_CLIENT:  # clients may be shared between threads, their session may not
+            return boto3.client(service, config=config)
 
     def activate(self) -> None:
         """Make this process's environment variables the environment's.
@@ -84,7 +95,8 @@ def open_environment(name: str, environ: Mapping[str, str]) -> Environment:
 
     Raises UserError when there is no file terraform/environments/<name>.tfvars, when `local` would
     leave the loopback interface or is not running, when any other environment has an endpoint
-    override, or when it has no credentials.
+    override, or when it has no credentials. `environ` is the process environment: botocore reads
+    the user's credentials from there, whatever it is given.
     """
     var_file = TERRAFORM / "environments" / f"{name}.tfvars"
     known = sorted(path.stem for path in var_file.parent.glob("*.tfvars"))
@@ -96,27 +108,36 @@ def open_environment(name: str, environ: Mapping[str, str]) -> Environment:
             f"Copy dev.tfvars to make one, or use one of: {', '.join(known)}."
         )
     settings = _simple_settings(var_file.read_text("utf-8"))
+    if settings.get("environment") != name:
+        raise UserError(
+            f"terraform/environments/{name}.tfvars must say so itself, or Terraform would change "
+            f'another environment. Write there: environment = "{name}"'
+        )
     region = settings.get("region", DEFAULT_REGION)
     project = settings.get("project", "scones")
     if name == LOCAL:
         variables = _local_variables(environ, region)
     else:
         variables = _aws_variables(name, environ, region)
-    return Environment(name=name, region=region, project=project, variables=variables)
+    return Environment(name, region, project, variables, settings)
 
 
 def _simple_settings(tfvars: str) -> dict[str, str]:
-    """The `name = "text"` lines of a .tfvars file; all that Python needs of it."""
-    return dict(re.findall(r'^\s*(\w+)\s*=\s*"([^"]*)"', tfvars, flags=re.MULTILINE))
+    """The `name = "text"` lines of a .tfvars file; all that Python needs of it.
+
+    What is indented belongs to something larger.
+    """
+    return dict(re.findall(r'^(\w+)[ \t]*=[ \t]*"([^"]*)"', tfvars, flags=re.MULTILINE))
 
 
 def _overrides(environ: Mapping[str, str]) -> dict[str, str]:
-    return {key: value for key, value in environ.items() if _OVERRIDE.match(key) and value}
+    return {key: value for key, value in environ.items() if _OVERRIDE.fullmatch(key) and value}
 
 
 def is_loopback(url: str) -> bool:
     """Whether `url` can only reach this machine. A name other than localhost is not trusted."""
-    host = urlsplit(url).hostname or ""
+    match = _PLAIN_URL.fullmatch(url)
+    host = (match[1] or match[2]).lower() if match else ""
     if host == "localhost":
         return True
     try:
@@ -126,15 +147,32 @@ def is_loopback(url: str) -> bool:
 
 
 def _local_variables(environ: Mapping[str, str], region: str) -> dict[str, str]:
-    endpoints = _overrides(environ) or _running_cloud()
+    endpoints = _overrides(environ)
+    _refuse_beyond_loopback(endpoints)
+    if "AWS_ENDPOINT_URL" not in endpoints:  # without it, every other service would be AWS's own
+        endpoints = _running_cloud() | endpoints
+        _refuse_beyond_loopback(endpoints)
+    variables = {
+        key: value for key, value in environ.items() if not key.startswith(("AWS_", "TF_AWS_"))
+    }
+    return variables | endpoints | dummy_credentials(region) | unproxied(endpoints, environ)
+
+
+def _refuse_beyond_loopback(endpoints: Mapping[str, str]) -> None:
     for variable, url in endpoints.items():
         if not is_loopback(url):
             raise UserError(
-                f"ENV=local only ever talks to this machine, but {variable} is {url}. "
+                f"ENV=local only ever talks to this machine, but {variable} is {url!r}. "
                 f"Unset it: unset {variable}"
             )
-    variables = {key: value for key, value in environ.items() if not key.startswith("AWS_")}
-    return variables | endpoints | dummy_credentials(region)
+
+
+def unproxied(endpoints: Mapping[str, str], environ: Mapping[str, str]) -> dict[str, str]:
+    """Keeps calls to the local cloud from a proxy that downloads need; Python reads either name."""
+    before = environ.get("no_proxy") or environ.get("NO_PROXY")
+    hosts = {urlsplit(url).netloc for url in endpoints.values()}
+    value = ",".join([*filter(None, [before]), *sorted(hosts)])
+    return {"no_proxy": value, "NO_PROXY": value}
 
 
 def dummy_credentials(region: str) -> dict[str, str]:
@@ -161,7 +199,7 @@ def _running_cloud() -> dict[str, str]:
 def _aws_variables(name: str, environ: Mapping[str, str], region: str) -> dict[str, str]:
     for variable, url in _overrides(environ).items():
         raise UserError(
-            f"ENV={name} means real AWS, but {variable} points at {url}. Unset it: unset {variable}"
+            f"ENV={name} means real AWS, but {variable} is {url!r}. Unset it: unset {variable}"
         )
     _refuse_without_credentials(name, environ)
     return {**environ, "AWS_REGION": region, "AWS_DEFAULT_REGION": region}

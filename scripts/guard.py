@@ -1,13 +1,13 @@
 #!/usr/bin/env python3
 """Run a command so that nothing of it outlives whoever started it.
 
-    python guard.py COMMAND [ARG ...]
+    python guard.py STARTER COMMAND [ARG ...]
 
-The command runs in a process group of its own. SIGINT and SIGTERM are passed on; a second one
-kills. When the command ends, what it left behind in its group is killed; when the starter
-disappears (a crash, `kill -9`), the whole group is. The guard leaves its starter's group too: a
-guard above it that kills that group must not silence this one. Only the standard library is used,
-so any Python can run it.
+STARTER is the id of the process that starts this one. The command runs in a process group of its
+own. SIGINT and SIGTERM are passed on; a second one kills. When the command ends, what it left
+behind in its group is killed; when the starter disappears (a crash, `kill -9`), the whole group is.
+The guard leaves its starter's group too: a guard above it that kills that group must not silence
+this one. Only the standard library is used, so any Python can run it.
 """
 
 import contextlib
@@ -20,27 +20,30 @@ from types import FrameType
 
 POLL_INTERVAL_S = 0.2
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
+_PASSED_ON = (signal.SIGINT, signal.SIGTERM)
 
 
-def _die_with_the_guard() -> None:
-    """On Linux the kernel ends the command when the guard itself is killed."""
-    if sys.platform == "linux":
+def _in_the_command() -> None:
+    """Runs in the new process just before it becomes the command."""
+    if sys.platform == "linux":  # where the kernel can end it when the guard itself is killed
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, _PASSED_ON)
 
 
-def run(command: list[str]) -> int:
-    """Run `command` to its end, or to the end of the process that started this one.
+def run(starter: int, command: list[str]) -> int:
+    """Run `command` to its end, or to the end of the process `starter`, this one's parent.
 
     Returns the command's exit code; 128 + the signal's number when a signal ended it.
     """
-    starter = os.getppid()
     with contextlib.suppress(PermissionError):  # already the leader of a group
         os.setsid()
+    # Held back until there is a command to pass them on to.
+    signal.pthread_sigmask(signal.SIG_BLOCK, _PASSED_ON)
     try:
         child = subprocess.Popen(
             command,
             start_new_session=True,
-            preexec_fn=_die_with_the_guard,  # noqa: PLW1509 - this process has one thread
+            preexec_fn=_in_the_command,  # safe: this process has one thread
         )
     except OSError as error:
         print(f"Cannot start {command[0]}: {error.strerror}.", file=sys.stderr)
@@ -57,9 +60,10 @@ def run(command: list[str]) -> int:
         signal_group(signal.SIGKILL if asked else signum)
         asked = True
 
-    signal.signal(signal.SIGINT, forward)
-    signal.signal(signal.SIGTERM, forward)
     try:
+        for signum in _PASSED_ON:
+            signal.signal(signum, forward)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, _PASSED_ON)
         while os.getppid() == starter:
             with contextlib.suppress(subprocess.TimeoutExpired):
                 code = child.wait(POLL_INTERVAL_S)
@@ -70,4 +74,4 @@ def run(command: list[str]) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(run(sys.argv[1:]))
+    sys.exit(run(int(sys.argv[1]), sys.argv[2:]))

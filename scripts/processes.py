@@ -1,5 +1,6 @@
 """Start processes that cannot be orphaned."""
 
+import os
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
@@ -19,11 +20,13 @@ def start_guarded(
 ) -> subprocess.Popen[bytes]:
     """Start `command` under scripts/guard.py.
 
-    The process and all its descendants end when it ends, when the returned handle is terminated,
-    or when this process disappears, however that happens.
+    The process and the descendants in its group end when it ends, when the returned handle is
+    terminated, or when this process disappears, however that happens.
     """
+    # Isolated: neither PYTHONPATH nor the modules beside the guard can stand in for Python's own.
+    guard = [sys.executable, "-I", "-S", str(GUARD), str(os.getpid())]
     return subprocess.Popen(
-        [sys.executable, "-S", str(GUARD), *map(str, command)],
+        [*guard, *map(str, command)],
         env=env,
         cwd=cwd,
         stdin=subprocess.DEVNULL,
