@@ -1,8 +1,9 @@
 """What SageMaker's containers do around our code, in a folder and a process instead.
 
-The contract is that of AWS's PyTorch containers (script mode): the `/opt/ml` tree, the SM_*
-variables, hyperparameters as flags, `code/inference.py` inside the model. Dependencies are those
-of this machine's virtual environment instead of the code's requirements.txt.
+The contract is that of AWS's PyTorch containers (script mode), as their open-source
+sagemaker-training toolkit implements it: the `/opt/ml` tree, the SM_* variables, hyperparameters
+as flags, `code/inference.py` inside the model. Dependencies are those of this machine's virtual
+environment instead of the code's requirements.txt.
 """
 
 import json
@@ -14,23 +15,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from scripts.localcloud.aws import Aws, download_tar, object_keys
+from botocore.exceptions import ClientError
+
+from scripts.environment import dummy_credentials
+from scripts.localcloud.aws import Aws
+from scripts.localcloud.objects import BadArchive, download_archive
+from scripts.localcloud.records import JobFailed
 
 _PYTORCH = re.compile(r"/pytorch-(training|inference):")
-_HIDDEN_PREFIX = "sagemaker_"
+_TOOLKIT_PREFIX = "sagemaker_"
 
 
-class JobFailed(Exception):
-    """A job ended as Failed; the message is its FailureReason."""
-
-
-def require_known_image(image_uri: str) -> None:
-    """Refuse images that cannot be run here. Raises JobFailed as AWS words a missing image."""
-    if not _PYTORCH.search(image_uri):
-        raise JobFailed(
-            f"ClientError: Cannot pull algorithm container. The image {image_uri} cannot run on "
-            "this machine: the local cloud runs AWS's PyTorch images only."
-        )
+def can_run(image_uri: str) -> bool:
+    """Whether the image is one of AWS's PyTorch images, the only ones that run here."""
+    return bool(_PYTORCH.search(image_uri))
 
 
 @dataclass(frozen=True)
@@ -55,28 +53,6 @@ class TrainingFolder:
         return self.base / "input" / "data" / name
 
 
-def download_channels(aws: Aws, folder: TrainingFolder, channels: list[dict[str, Any]]) -> None:
-    """Copy every input channel into the tree. Raises JobFailed for one without objects."""
-    for channel in channels:
-        uri = channel["DataSource"]["S3DataSource"]["S3Uri"]
-        target = folder.channel(channel["ChannelName"])
-        target.mkdir(parents=True, exist_ok=True)
-        found = False
-        for bucket, key, path in object_keys(aws, uri):
-            file = (target / path).resolve()
-            if not file.is_relative_to(target.resolve()):
-                raise JobFailed(f"ClientError: Data download failed: {key} leaves the channel.")
-            file.parent.mkdir(parents=True, exist_ok=True)
-            aws.s3.download_file(bucket, key, str(file))
-            found = True
-        if not found:
-            raise JobFailed(
-                f'ClientError: Data download failed:No data files found under S3 URL "{uri}". '
-                "Please ensure that the bucket exists in the selected region "
-                f"({aws.region}) and that objects exist under that S3 prefix."
-            )
-
-
 def decode_hyperparameters(request: Mapping[str, Any]) -> dict[str, Any]:
     """SageMaker keeps hyperparameters as text; the SDK writes each value as JSON."""
 
@@ -94,47 +70,90 @@ def training_command(
 ) -> tuple[list[str], dict[str, str]]:
     """Command and environment of a script-mode training job. Unpacks its code.
 
-    Raises JobFailed when the request names no program.
+    Raises JobFailed when the request names no program, or its code is not to be had.
     """
     hyperparameters = decode_hyperparameters(request)
-    program = hyperparameters.get("sagemaker_program")
-    source = hyperparameters.get("sagemaker_submit_directory")
+    program = str(hyperparameters.get("sagemaker_program", ""))
+    source = str(hyperparameters.get("sagemaker_submit_directory", ""))
     if not program or not source:
         raise JobFailed(
             "ClientError: Please set the hyperparameters sagemaker_program and "
             "sagemaker_submit_directory."
         )
-    download_tar(aws, source, folder.code)
-    shown = {k: v for k, v in hyperparameters.items() if not k.startswith(_HIDDEN_PREFIX)}
+    try:
+        download_archive(aws, source, folder.code)
+    except (ClientError, BadArchive) as error:
+        raise JobFailed(f"AlgorithmError: framework error: \n{source}: {error}") from error
+    script = (folder.code / program).resolve()
+    if not script.is_relative_to(folder.code.resolve()):
+        raise JobFailed(f"ClientError: {program} is not in {source}.")
     for path in (folder.model, folder.output / "data"):
         path.mkdir(parents=True, exist_ok=True)
-    channels = [channel["ChannelName"] for channel in request.get("InputDataConfig", [])]
+    shown = {k: v for k, v in hyperparameters.items() if not k.startswith(_TOOLKIT_PREFIX)}
+    channels = sorted(channel["ChannelName"] for channel in request.get("InputDataConfig", []))
     environment = {
         **_process_environment(aws),
         **request.get("Environment", {}),
         **{f"SM_CHANNEL_{name.upper()}": str(folder.channel(name)) for name in channels},
-        **{f"SM_HP_{key.upper()}": str(value) for key, value in shown.items()},
-        "SM_CHANNELS": json.dumps(channels),
-        "SM_HPS": json.dumps(shown),
+        **{f"SM_HP_{key.upper()}": _as_variable(value) for key, value in shown.items()},
+        "PYTHONPATH": str(folder.code),
+        "SM_CHANNELS": _as_variable(channels),
+        "SM_HPS": _as_variable(shown),
         "SM_MODEL_DIR": str(folder.model),
+        "SM_OUTPUT_DIR": str(folder.output),
         "SM_OUTPUT_DATA_DIR": str(folder.output / "data"),
         "SM_INPUT_DIR": str(folder.base / "input"),
         "SM_NUM_CPUS": str(os.cpu_count() or 1),
         "SM_NUM_GPUS": "0",
         "SM_CURRENT_HOST": "algo-1",
         "SM_HOSTS": '["algo-1"]',
-        "SM_USER_ENTRY_POINT": str(program),
+        "SM_USER_ENTRY_POINT": program,
         "TRAINING_JOB_NAME": request["TrainingJobName"],
     }
-    flags = [part for key in sorted(shown) for part in (f"--{key}", str(shown[key]))]
-    return [sys.executable, "-u", str(folder.code / program), *flags], environment
+    flags = [part for key in sorted(shown) for part in (_flag(key), _as_argument(shown[key]))]
+    return [sys.executable, "-u", str(script), *flags], environment
 
 
-def serving_command(aws: Aws, model_dir: Path, container: Mapping[str, Any]) -> dict[str, str]:
-    """Unpack a model and return the environment of the process that serves it."""
-    require_known_image(container.get("Image", ""))
-    download_tar(aws, container["ModelDataUrl"], model_dir)
-    return {**_process_environment(aws), **container.get("Environment", {})}
+def _as_variable(value: Any) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, str):
+        return value
+    return json.dumps(value, sort_keys=True, separators=(",", ":"))
+
+
+def _flag(name: str) -> str:
+    return f"--{name}" if len(name) > 1 else f"-{name}"
+
+
+def _as_argument(value: Any) -> str:
+    if isinstance(value, dict):
+        return ",".join(f"{key}={item}" for key, item in sorted(value.items()))
+    return "" if value is None else str(value)
+
+
+def serving_environment(
+    aws: Aws, model_dir: Path, container: Mapping[str, Any], extra: Mapping[str, str]
+) -> dict[str, str]:
+    """Unpack a model and return the environment of the process that serves it.
+
+    Raises JobFailed, in AWS's words, when the model's archive is missing or damaged.
+    """
+    uri = container["ModelDataUrl"]
+    try:
+        download_archive(aws, uri, model_dir)
+    except ClientError as error:
+        raise JobFailed(
+            f'Failed to download model data for container "container_1" from URL: "{uri}". Please '
+            "ensure that there is an object located at the URL and that the role passed to "
+            "CreateModel has permissions to download the object."
+        ) from error
+    except BadArchive as error:
+        raise JobFailed(
+            f'Failed to extract model data archive for container "container_1" from URL "{uri}". '
+            "Please ensure that the object located at the URL is a valid tar.gz archive."
+        ) from error
+    return {**_process_environment(aws), **container.get("Environment", {}), **extra}
 
 
 def _process_environment(aws: Aws) -> dict[str, str]:
@@ -142,8 +161,7 @@ def _process_environment(aws: Aws) -> dict[str, str]:
     kept = ("PATH", "HOME", "TMPDIR", "LANG", "LD_LIBRARY_PATH", "SYSTEMROOT")
     return {
         **{name: os.environ[name] for name in kept if name in os.environ},
+        **dummy_credentials(aws.region),
         "PYTHONUNBUFFERED": "1",
-        "AWS_REGION": aws.region,
-        "AWS_DEFAULT_REGION": aws.region,
         "AWS_ENDPOINT_URL": aws.endpoint_url,
     }

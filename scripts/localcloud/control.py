@@ -11,12 +11,15 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+import psutil
+
 from scripts import processes
 from scripts.environment import LOCAL_CLOUD_FILE, ROOT
 from scripts.errors import UserError
 
 START_TIMEOUT_S = 40.0
 STOP_TIMEOUT_S = 20.0
+POLL_S = 0.05
 
 
 @dataclass(frozen=True)
@@ -29,11 +32,11 @@ class Cloud:
 
 def find(file: Path = LOCAL_CLOUD_FILE) -> Cloud | None:
     """The local cloud that runs in this folder, or None."""
-    if not _is_locked(file.parent):
+    if not _is_locked(file):  # else a dead one left it
         return None
     try:
         found = json.loads(file.read_text("utf-8"))
-    except (OSError, ValueError):
+    except (OSError, ValueError):  # it is just ending
         return None
     return Cloud(found["pid"], found["endpoints"])
 
@@ -44,60 +47,107 @@ def up(file: Path = LOCAL_CLOUD_FILE, *, detached: bool = True) -> Cloud:
     A cloud that is not `detached` ends with this process, even when that is killed. Raises
     UserError, with the end of its log, when it does not start.
     """
-    if running := find(file):
-        return running
-    folder = file.parent
+    process: subprocess.Popen[bytes] | None = None
+    deadline = time.monotonic() + START_TIMEOUT_S
+    try:
+        while time.monotonic() < deadline:
+            if cloud := find(file):
+                if process and not _is_run_by(cloud, process):
+                    _end(process)  # or it would take the other's place when that ends
+                return cloud
+            # Another one may be on its way up, or just ending.
+            if not _is_locked(_lock_of(file)):
+                if process is None:
+                    process = _start(file.parent, detached)
+                elif process.poll() is not None:
+                    break
+            time.sleep(POLL_S)
+        raise UserError(_why_not(file.parent))
+    except BaseException:
+        if process:
+            _end(process)
+        raise
+
+
+def _start(folder: Path, detached: bool) -> "subprocess.Popen[bytes]":
     folder.mkdir(parents=True, exist_ok=True)
     command = [sys.executable, "-m", "scripts.localcloud", str(folder)]
-    log_file = folder / "cloud.log"
-    with log_file.open("wb") as log:
-        if detached:
-            process = subprocess.Popen(
-                command,
-                cwd=ROOT,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-            )
-        else:
-            process = processes.start_guarded(command, cwd=ROOT, stdout=log, stderr=log)
-    deadline = time.monotonic() + START_TIMEOUT_S
-    while time.monotonic() < deadline and process.poll() is None:
-        if cloud := find(file):
-            return cloud
-        time.sleep(0.05)
-    processes.stop(process)
-    words = log_file.read_text("utf-8", "replace").strip().splitlines()[-1:]
-    raise UserError(
-        f"The local cloud did not start: {''.join(words) or 'no answer'} "
-        f"Its logs are in {folder.relative_to(ROOT) if folder.is_relative_to(ROOT) else folder}."
+    with (folder / "cloud.log").open("ab") as log:
+        if not detached:
+            return processes.start_guarded(command, cwd=ROOT, stdout=log, stderr=log)
+        return subprocess.Popen(
+            command,
+            cwd=ROOT,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+        )
+
+
+def _is_run_by(cloud: Cloud, process: "subprocess.Popen[bytes]") -> bool:
+    """Whether `process` is the cloud's, or the guard above it."""
+    try:
+        return process.pid in (cloud.pid, psutil.Process(cloud.pid).ppid())
+    except psutil.NoSuchProcess:
+        return False
+
+
+def _end(process: "subprocess.Popen[bytes]") -> None:
+    process.terminate()
+    try:
+        process.wait(STOP_TIMEOUT_S)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+
+
+def _why_not(folder: Path) -> str:
+    log = folder / "cloud.log"
+    lines = log.read_text("utf-8", "replace").strip().splitlines() if log.exists() else []
+    shown = folder.relative_to(ROOT) if folder.is_relative_to(ROOT) else folder
+    return (
+        f"The local cloud did not start: {lines[-1] if lines else 'no answer'} "
+        f"Its logs are in {shown}."
     )
 
 
 def down(file: Path = LOCAL_CLOUD_FILE) -> bool:
-    """Stop the local cloud. Returns whether one was running."""
-    if not _is_locked(file.parent):
+    """Stop the local cloud, also one that is just starting. Returns whether one was running."""
+    lock = _lock_of(file)
+    if not _is_locked(lock):
         return False
-    cloud = find(file)
-    if cloud is None:
-        raise UserError("The local cloud is just starting or stopping; try again in a moment.")
-    os.kill(cloud.pid, signal.SIGTERM)
-    deadline = time.monotonic() + STOP_TIMEOUT_S
-    while _is_locked(file.parent):
+    asked: Cloud | None = None
+    deadline = time.monotonic() + START_TIMEOUT_S + STOP_TIMEOUT_S
+    while _is_locked(lock):
+        cloud = find(file)
+        if cloud and cloud != asked:
+            asked = cloud
+            deadline = time.monotonic() + STOP_TIMEOUT_S
+            _signal(asked, signal.SIGTERM)
         if time.monotonic() > deadline:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(cloud.pid, signal.SIGKILL)
-            break
-        time.sleep(0.05)
+            if asked is None:
+                raise UserError(f"The local cloud in {file.parent} neither starts nor ends.")
+            _signal(asked, signal.SIGKILL)
+        time.sleep(POLL_S)
     return True
 
 
-def _is_locked(folder: Path) -> bool:
-    """Whether a local cloud holds the folder; the kernel lets go when it dies."""
+def _signal(cloud: Cloud, signum: int) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(cloud.pid, signum)
+
+
+def _lock_of(file: Path) -> Path:
+    """The file that a local cloud keeps locked as long as it lives."""
+    return file.parent.with_name(f"{file.parent.name}.lock")
+
+
+def _is_locked(file: Path) -> bool:
+    """Whether a local cloud holds this file; the kernel lets go when it dies."""
     try:
-        with (folder.parent / f"{folder.name}.lock").open("r") as lock:
-            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        with file.open("r") as held:
+            fcntl.flock(held, fcntl.LOCK_SH | fcntl.LOCK_NB)
             return False
     except BlockingIOError:
         return True

@@ -1,73 +1,29 @@
-"""Endpoints that really serve: a model server for each instance, capture, metrics, updates."""
+"""Endpoints that really serve: model servers behind one name, updated without a failed request."""
 
-import itertools
-import random
-import sys
+import contextlib
 import threading
-import time
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from typing import Any
 
 from scripts.localcloud.aws import Aws
 from scripts.localcloud.capture import CaptureWriter
-from scripts.localcloud.container import JobFailed
-from scripts.localcloud.hosting import Instance
+from scripts.localcloud.fleet import Fleet, Invocation, Variant
+from scripts.localcloud.hosting import Answer, Instance, NotHealthy
 from scripts.localcloud.metrics import MetricsWriter
+from scripts.localcloud.objects import split_s3_uri
 from scripts.localcloud.protocol import ServiceError
-from scripts.localcloud.records import ENDPOINT, ENDPOINT_CONFIG, MODEL, Record, Records
+from scripts.localcloud.records import (
+    ACCOUNT_ID,
+    ENDPOINT,
+    ENDPOINT_CONFIG,
+    MODEL,
+    JobFailed,
+    Record,
+    Records,
+)
 
 LOG_GROUP = "/aws/sagemaker/Endpoints"
-
-
-@dataclass(frozen=True)
-class Invocation:
-    """One InvokeEndpoint request."""
-
-    body: bytes
-    content_type: str = "application/octet-stream"
-    accept: str = "application/json"
-    inference_id: str | None = None
-    custom_attributes: str | None = None
-    target_variant: str | None = None
-
-
-@dataclass
-class Fleet:
-    """The running instances of one endpoint configuration, by variant."""
-
-    instances: dict[str, list[Instance]]
-    weights: dict[str, float]
-    turn: "itertools.count[int]" = field(default_factory=itertools.count)
-
-    def choose(self, variant: str | None) -> tuple[str, Instance]:
-        """A variant by its weight (or the one asked for), and its next instance in turn."""
-        if variant is None:
-            names = list(self.weights)
-            # Not for secrets: this spreads traffic.
-            variant = random.choices(names, [self.weights[name] for name in names])[0]  # noqa: S311
-        if variant not in self.instances:
-            raise ServiceError("ValidationError", f"Variant {variant} not found.")
-        instances = self.instances[variant]
-        return variant, instances[next(self.turn) % len(instances)]
-
-    def stop(self) -> None:
-        for instance in itertools.chain.from_iterable(self.instances.values()):
-            instance.stop()
-
-
-@dataclass
-class Serving:
-    """What an endpoint in service consists of."""
-
-    fleet: Fleet
-    metrics: MetricsWriter
-    capture: CaptureWriter | None
-
-    def close(self) -> None:
-        self.fleet.stop()
-        self.metrics.close()
-        if self.capture:
-            self.capture.close()
 
 
 class Endpoints:
@@ -75,172 +31,213 @@ class Endpoints:
 
     def __init__(self, aws: Aws, records: Records) -> None:
         self._aws, self._records = aws, records
-        self._serving: dict[str, Serving] = {}
+        self._fleets: dict[str, Fleet] = {}
 
     def create_config(self, request: dict[str, Any]) -> dict[str, Any]:
-        for variant in request["ProductionVariants"]:
+        variants = request["ProductionVariants"]
+        for variant in variants:
+            if "ModelName" not in variant:
+                raise ServiceError("ValidationException", "Each variant must have a ModelName.")
             self._records.get(MODEL, variant["ModelName"])
+        if len({variant["VariantName"] for variant in variants}) < len(variants):
+            raise ServiceError("ValidationException", "Variant names must be unique.")
+        if not any(_weight(variant) for variant in variants):
+            raise ServiceError("ValidationException", "A variant must have a weight above 0.")
+        if "DataCaptureConfig" in request:
+            split_s3_uri(request["DataCaptureConfig"]["DestinationS3Uri"])
         return {"EndpointConfigArn": self._records.create(ENDPOINT_CONFIG, request).arn}
 
     def create(self, request: dict[str, Any]) -> dict[str, Any]:
         config = self._records.get(ENDPOINT_CONFIG, request["EndpointConfigName"])
-        record = self._records.create(ENDPOINT, request, EndpointStatus="Creating")
-        self._in_background(self._start, record, config)
+        record = self._records.create(
+            ENDPOINT, request, EndpointStatus="Creating", **_summary(config, "Creating")
+        )
+        _in_background(self._create, record, config)
         return {"EndpointArn": record.arn}
 
     def update(self, request: dict[str, Any]) -> dict[str, Any]:
         record = self._records.get(ENDPOINT, request["EndpointName"])
         config = self._records.get(ENDPOINT_CONFIG, request["EndpointConfigName"])
-        if record.status not in ("InService", "Failed"):
-            raise ServiceError(
-                "ValidationException",
-                f'Cannot update in-progress endpoint "{record.arn}".',
-            )
-        record.update(EndpointStatus="Updating")
-        self._in_background(self._start, record, config)
+        # On AWS, too, a failed endpoint can only be deleted.
+        _move(record, {"InService"}, "Updating")
+        _in_background(self._update, record, config)
         return {"EndpointArn": record.arn}
 
     def delete(self, request: dict[str, Any]) -> dict[str, Any]:
         record = self._records.get(ENDPOINT, request["EndpointName"])
-        if record.status in ("Creating", "Updating"):
-            raise ServiceError(
-                "ValidationException", f'Cannot update in-progress endpoint "{record.arn}".'
-            )
-        record.update(EndpointStatus="Deleting")
-        self._in_background(self._stop, record)
+        _move(record, {"InService", "Failed"}, "Deleting")
+        _in_background(self._delete, record)
         return {}
 
-    def invoke(self, name: str, request: Invocation) -> tuple[bytes, str, str]:
-        """Answer, content type and variant. Raises ServiceError as the runtime does."""
-        serving = self._serving.get(name)
-        if serving is None:
-            raise ServiceError(
-                "ValidationError", f"Endpoint {name} of account not found.", status=400
-            )
-        arrived = time.perf_counter()
-        variant, instance = serving.fleet.choose(request.target_variant)
-        started = time.perf_counter()
-        status, answer, content_type = instance.invoke(
-            request.body, request.content_type, request.accept
-        )
-        model_s = time.perf_counter() - started
-        serving.metrics.invocation(variant, status, model_s, started - arrived)
-        if status != 200:
-            raise _model_error(name, status, answer)
-        if serving.capture:
-            serving.capture.add(
-                variant,
-                (request.body, request.content_type),
-                (answer, content_type),
-                request.inference_id,
-                request.custom_attributes,
-            )
-        return answer, content_type, variant
+    def invoke(self, name: str, request: Invocation) -> tuple[Answer, str]:
+        """The model's answer and the variant that gave it.
 
-    def close(self) -> None:
-        """Stop every model server and write out what is still buffered."""
-        for name in list(self._serving):
-            self._serving.pop(name).close()
+        Raises ServiceError as the runtime does: ValidationError when there is no such endpoint or
+        variant, ModelError when the model refuses, fails or does not answer.
+        """
+        with self._enter(name) as fleet:
+            variant = fleet.choose(request.target_variant)
+            if variant is None:
+                raise ServiceError(
+                    "ValidationError",
+                    f"Variant {request.target_variant} of endpoint {name} not found.",
+                )
+            answer = variant.invoke(request)
+        if answer.status != 200:
+            raise self._model_error(name, answer)
+        return answer, variant.name
 
-    def _in_background(self, target: Any, *args: Any) -> None:
-        threading.Thread(target=target, args=args, daemon=True).start()
-
-    def _start(self, record: Record, config: Record) -> None:
-        """Bring up the fleet of `config` and give it the traffic; keep the old one on failure."""
-        previous = self._serving.get(record.name)
+    @contextlib.contextmanager
+    def _enter(self, name: str) -> Iterator[Fleet]:
+        while fleet := self._fleets.get(name):
+            if fleet.enter():
+                break
+        else:
+            message = f"Endpoint {name} of account {ACCOUNT_ID} not found."
+            raise ServiceError("ValidationError", message)
         try:
+            yield fleet
+        finally:
+            fleet.leave()
+
+    def _create(self, record: Record, config: Record) -> None:
+        with _failing(record, "Failed"):
+            self._fleets[record.name] = self._start_fleet(record.name, config)
+            record.update(EndpointStatus="InService", **_summary(config))
+
+    def _update(self, record: Record, config: Record) -> None:
+        """Give the traffic to a new fleet; the old one finishes what it has begun."""
+        with _failing(record, "InService"):
             fleet = self._start_fleet(record.name, config)
-        except (JobFailed, ServiceError) as failure:
-            record.update(FailureReason=str(failure))
-            record.update(EndpointStatus="InService" if previous else "Failed")
-            return
-        except Exception as error:
-            record.update(FailureReason=f"InternalServerError: {error}")
-            record.update(EndpointStatus="InService" if previous else "Failed")
-            raise
-        capture_config = config.request.get("DataCaptureConfig", {})
-        capture = None
-        if capture_config.get("EnableCapture"):
-            capture = CaptureWriter(self._aws, record.name, capture_config)
-        metrics = MetricsWriter(self._aws, record.name)
-        self._serving[record.name] = Serving(fleet, metrics, capture)
-        if previous:
+            previous, self._fleets[record.name] = self._fleets[record.name], fleet
             previous.close()
-        record.state.pop("FailureReason", None)
-        record.update(
-            EndpointConfigName=config.name,
-            ProductionVariants=[_variant_summary(v) for v in config.request["ProductionVariants"]],
-            DataCaptureConfig=_capture_summary(capture_config),
-        )
-        record.update(EndpointStatus="InService")
+            record.update(EndpointStatus="InService", FailureReason=None, **_summary(config))
 
-    def _start_fleet(self, endpoint: str, config: Record) -> Fleet:
-        fleet = Fleet({}, {})
-        for variant in config.request["ProductionVariants"]:
-            name = variant["VariantName"]
-            model = self._records.get(MODEL, variant["ModelName"])
-            fleet.weights[name] = float(variant.get("InitialVariantWeight", 1.0))
-            fleet.instances[name] = []
-            for _ in range(variant.get("InitialInstanceCount", 1)):
-                try:
-                    instance = Instance.start(
-                        self._aws,
-                        model.request["PrimaryContainer"],
-                        f"{LOG_GROUP}/{endpoint}",
-                        name,
-                    )
-                except JobFailed as failure:
-                    fleet.stop()
-                    raise JobFailed(
-                        f"The primary container for production variant {name} {failure} "
-                        "for this endpoint."
-                    ) from failure
-                fleet.instances[name].append(instance)
-        return fleet
-
-    def _stop(self, record: Record) -> None:
-        serving = self._serving.pop(record.name, None)
+    def _delete(self, record: Record) -> None:
         try:
-            if serving:
-                serving.close()
-        except Exception as error:
-            print(f"Endpoint {record.name}: {error}", file=sys.stderr)
-            raise
+            if fleet := self._fleets.pop(record.name, None):
+                fleet.close()
         finally:
             self._records.remove(record)
 
+    def _start_fleet(self, endpoint: str, config: Record) -> Fleet:
+        variants: list[Variant] = []
+        try:
+            for variant in config.request["ProductionVariants"]:
+                variants.append(self._start_variant(endpoint, config, variant))
+        except BaseException:
+            Fleet(variants).close()
+            raise
+        return Fleet(variants)
 
-def _model_error(name: str, status: int, answer: bytes) -> ServiceError:
-    text = answer.decode("utf-8", "replace")
-    group = f"{LOG_GROUP}/{name}"
-    return ServiceError(
-        "ModelError",
-        f'Received {"client" if status < 500 else "server"} error ({status}) from primary with '
-        f'message "{text}". See {group} in the CloudWatch logs for more information.',
-        status=424,
-        extra={"OriginalStatusCode": status, "OriginalMessage": text, "LogStreamArn": group},
-    )
+    def _start_variant(self, endpoint: str, config: Record, variant: dict[str, Any]) -> Variant:
+        name = variant["VariantName"]
+        model = self._records.get(MODEL, variant["ModelName"])
+        instances: list[Instance] = []
+        try:
+            for number in range(_instance_count(variant)):
+                instances.append(
+                    Instance.start(
+                        self._aws,
+                        model.request["PrimaryContainer"],
+                        f"{LOG_GROUP}/{endpoint}",
+                        f"{name}/i-{number}-{datetime.now(UTC):%Y%m%dT%H%M%S%f}",
+                    )
+                )
+        except BaseException as failure:
+            for instance in instances:
+                instance.stop()
+            if isinstance(failure, NotHealthy):
+                raise JobFailed(
+                    f"The primary container for production variant {name} did not pass the ping "
+                    "health check. Please check CloudWatch logs for this endpoint."
+                ) from failure
+            raise
+        capture_config = config.request.get("DataCaptureConfig", {})
+        return Variant(
+            name,
+            _weight(variant),
+            instances,
+            MetricsWriter(self._aws, endpoint, name),
+            CaptureWriter(self._aws, endpoint, name, capture_config)
+            if capture_config.get("EnableCapture")
+            else None,
+        )
+
+    def _model_error(self, name: str, answer: Answer) -> ServiceError:
+        text = answer.body.decode("utf-8", "replace")
+        group = f"{LOG_GROUP}/{name}"
+        kind = "client" if 400 <= answer.status < 500 else "server"
+        return ServiceError(
+            "ModelError",
+            f'Received {kind} error ({answer.status}) from primary with message "{text}". '
+            f"See {group} in account {ACCOUNT_ID} for more information.",
+            status=424,
+            extra={
+                "OriginalStatusCode": answer.status,
+                "OriginalMessage": text,
+                "LogStreamArn": f"arn:aws:logs:{self._aws.region}:{ACCOUNT_ID}:log-group:{group}",
+            },
+        )
 
 
-def _variant_summary(variant: dict[str, Any]) -> dict[str, Any]:
-    count = variant.get("InitialInstanceCount", 1)
-    weight = float(variant.get("InitialVariantWeight", 1.0))
+def _in_background(work: Callable[..., None], *arguments: Record) -> None:
+    threading.Thread(target=work, args=arguments, daemon=True).start()
+
+
+def _move(record: Record, sources: set[str], target: str) -> None:
+    if not record.move(sources, target):
+        raise ServiceError(
+            "ValidationException",
+            f'Cannot update in-progress endpoint "{record.arn}".'
+            if record.status != "Failed"
+            else f'Cannot update failed endpoint "{record.arn}". It can only be deleted.',
+        )
+
+
+@contextlib.contextmanager
+def _failing(record: Record, status: str) -> Iterator[None]:
+    """Give the endpoint `status` and the reason when what is done here fails."""
+    try:
+        yield
+    except (JobFailed, ServiceError) as failure:
+        record.update(EndpointStatus=status, FailureReason=str(failure))
+    except Exception as error:
+        record.update(EndpointStatus=status, FailureReason=f"InternalServerError: {error}")
+        raise
+
+
+def _weight(variant: dict[str, Any]) -> float:
+    return float(variant.get("InitialVariantWeight", 1.0))
+
+
+def _instance_count(variant: dict[str, Any]) -> int:
+    return int(variant.get("InitialInstanceCount", 1))
+
+
+def _summary(config: Record, status: str | None = None) -> dict[str, Any]:
+    """What DescribeEndpoint shows of the configuration; `status` while instances are on the way."""
+    now = datetime.now(UTC)
+    capture = config.request.get("DataCaptureConfig")
     return {
-        "VariantName": variant["VariantName"],
-        "CurrentWeight": weight,
-        "DesiredWeight": weight,
-        "CurrentInstanceCount": count,
-        "DesiredInstanceCount": count,
-    }
-
-
-def _capture_summary(config: dict[str, Any]) -> dict[str, Any] | None:
-    if not config:
-        return None
-    return {
-        "EnableCapture": bool(config.get("EnableCapture")),
-        "CaptureStatus": "Started" if config.get("EnableCapture") else "Stopped",
-        "CurrentSamplingPercentage": config["InitialSamplingPercentage"],
-        "DestinationS3Uri": config["DestinationS3Uri"],
-        "KmsKeyId": config.get("KmsKeyId", ""),
+        "EndpointConfigName": config.name,
+        "ProductionVariants": [
+            {
+                "VariantName": variant["VariantName"],
+                "CurrentWeight": 0.0 if status else _weight(variant),
+                "DesiredWeight": _weight(variant),
+                "CurrentInstanceCount": 0 if status else _instance_count(variant),
+                "DesiredInstanceCount": _instance_count(variant),
+                **({"VariantStatus": [{"Status": status, "StartTime": now}]} if status else {}),
+            }
+            for variant in config.request["ProductionVariants"]
+        ],
+        "DataCaptureConfig": capture
+        and {
+            "EnableCapture": bool(capture.get("EnableCapture")),
+            "CaptureStatus": "Started" if capture.get("EnableCapture") else "Stopped",
+            "CurrentSamplingPercentage": capture["InitialSamplingPercentage"],
+            "DestinationS3Uri": capture["DestinationS3Uri"],
+            "KmsKeyId": capture.get("KmsKeyId", ""),
+        },
     }

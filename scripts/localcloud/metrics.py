@@ -1,71 +1,67 @@
-"""Endpoint metrics under AWS's names, sent to the local CloudWatch once a second."""
+"""Metrics of an endpoint's variant under AWS's names, sent to the local CloudWatch every second."""
 
-import threading
-from collections import defaultdict
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from scripts.localcloud.aws import Aws
+from scripts.localcloud.outbox import Outbox
 
 NAMESPACE = "AWS/SageMaker"
 INTERVAL_S = 1.0
-_UNITS = {"ModelLatency": "Microseconds", "OverheadLatency": "Microseconds"}
+VALUES_A_DATUM = 150  # PutMetricData's limit
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """One invocation: the status the model answered with (0: none in time), and its times."""
+
+    status: int
+    model_s: float
+    overhead_s: float
+
+    def values(self) -> dict[str, float]:
+        """Value by metric name. SageMaker's latencies are in microseconds."""
+        return {
+            "Invocations": 1.0,
+            "Invocation4XXErrors": float(400 <= self.status < 500),
+            "Invocation5XXErrors": float(self.status == 0 or self.status >= 500),
+            "ModelLatency": self.model_s * 1e6,
+            "OverheadLatency": self.overhead_s * 1e6,
+        }
 
 
 class MetricsWriter:
-    """Collects the measurements of one endpoint and sends them in batches."""
+    """Collects the measurements of one variant and sends them together."""
 
-    def __init__(self, aws: Aws, endpoint: str) -> None:
-        self._aws, self._endpoint = aws, endpoint
-        self._values: dict[tuple[str, str], list[float]] = defaultdict(list)
-        self._lock = threading.Lock()
-        self._closed = threading.Event()
-        threading.Thread(target=self._flush_regularly, daemon=True).start()
-
-    def invocation(self, variant: str, status: int, model_s: float, overhead_s: float) -> None:
-        """Count one invocation: `status` is the model's HTTP status, times are in seconds."""
-        measured = {
-            "Invocations": 1.0,
-            "Invocation4XXErrors": float(400 <= status < 500),
-            "Invocation5XXErrors": float(status >= 500),
-            "ModelLatency": model_s * 1e6,
-            "OverheadLatency": overhead_s * 1e6,
-        }
-        with self._lock:
-            for name, value in measured.items():
-                self._values[variant, name].append(value)
-
-    def flush(self) -> None:
-        with self._lock:
-            values, self._values = self._values, defaultdict(list)
-        now = datetime.now(UTC)
-        data = [
-            {
-                "MetricName": name,
-                "Dimensions": [
-                    {"Name": "EndpointName", "Value": self._endpoint},
-                    {"Name": "VariantName", "Value": variant},
-                ],
-                "Timestamp": now,
-                "Values": chunk,
-                "Unit": _UNITS.get(name, "Count"),
-            }
-            for (variant, name), items in values.items()
-            for chunk in _chunks(items)
+    def __init__(self, aws: Aws, endpoint: str, variant: str) -> None:
+        self._aws = aws
+        self._dimensions = [
+            {"Name": "EndpointName", "Value": endpoint},
+            {"Name": "VariantName", "Value": variant},
         ]
-        for start in range(0, len(data), 100):
-            self._aws.cloudwatch.put_metric_data(
-                Namespace=NAMESPACE, MetricData=data[start : start + 100]
-            )
+        self._outbox = Outbox(
+            f"Metrics of {endpoint}", self._send, batch_size=VALUES_A_DATUM, interval_s=INTERVAL_S
+        )
+
+    def add(self, measurement: Measurement) -> None:
+        self._outbox.add(measurement)
 
     def close(self) -> None:
-        self._closed.set()
-        self.flush()
+        self._outbox.close()
 
-    def _flush_regularly(self) -> None:
-        while not self._closed.wait(INTERVAL_S):
-            self.flush()
-
-
-def _chunks(items: list[float], size: int = 150) -> list[list[float]]:
-    """PutMetricData takes at most 150 values in one datum."""
-    return [items[start : start + size] for start in range(0, len(items), size)]
+    def _send(self, measurements: list[Measurement]) -> None:
+        now = datetime.now(UTC)
+        rows = [measurement.values() for measurement in measurements]
+        self._aws.cloudwatch.put_metric_data(
+            Namespace=NAMESPACE,
+            MetricData=[
+                {
+                    "MetricName": name,
+                    "Dimensions": self._dimensions,
+                    "Timestamp": now,
+                    "Values": [row[name] for row in rows],
+                    "Unit": "Microseconds" if name.endswith("Latency") else "None",
+                }
+                for name in rows[0]
+            ],
+        )

@@ -3,17 +3,35 @@
 import re
 import sys
 import traceback
+import uuid
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-from scripts.localcloud.endpoints import Invocation
-from scripts.localcloud.protocol import ServiceError, encode, parse_request
+from scripts.localcloud.fleet import Invocation
+from scripts.localcloud.moto_backend import AutoScaling, Moto
+from scripts.localcloud.protocol import (
+    ServiceError,
+    check_request,
+    encode,
+    parse_request,
+    service_model,
+)
 from scripts.localcloud.sagemaker import SageMaker
 
 MAX_BODY_BYTES = 6_291_456  # InvokeEndpoint's limit, also ample for every control request
-_INVOCATION = re.compile(r"/endpoints/([^/]+)/invocations$")
+_INVOCATION = re.compile(r"/endpoints/([^/]+)/invocations")
 _AUTO_SCALING = "AnyScaleFrontendService"
+_JSON = "application/x-amz-json-1.1"
+# What InvokeEndpoint is understood to ask for here, beside its body.
+_INVOCATION_MEMBERS = {
+    "EndpointName",
+    "ContentType",
+    "Accept",
+    "CustomAttributes",
+    "TargetVariant",
+    "InferenceId",
+}
 
 
 class Server(ThreadingHTTPServer):
@@ -23,11 +41,15 @@ class Server(ThreadingHTTPServer):
     request_queue_size = 256
 
     def __init__(self, sagemaker: SageMaker) -> None:
-        from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
-
         self.sagemaker = sagemaker
-        self.moto = DomainDispatcherApplication(create_backend_app)
+        self.moto = Moto()
+        self.auto_scaling = AutoScaling(self.moto)
         super().__init__(("127.0.0.1", 0), _Handler)
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """A client that goes away in the middle is no news."""
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(request, client_address)
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -36,95 +58,91 @@ class _Handler(BaseHTTPRequestHandler):
     wbufsize = -1  # head and body in one packet
 
     def do_POST(self) -> None:
-        length = int(self.headers.get("Content-Length", 0))
-        if length > MAX_BODY_BYTES:
-            self.close_connection = True
-            error = ServiceError("ValidationError", "The request body is too large.", 413)
-            self._fail(error)
-            return
-        body = self.rfile.read(length)
         try:
-            if match := _INVOCATION.match(urlsplit(self.path).path):
+            body = self._read_body()
+            if match := _INVOCATION.fullmatch(urlsplit(self.path).path):
                 self._invoke(unquote(match.group(1)), body)
             else:
                 self._control(body)
         except ServiceError as error:
             self._fail(error)
+        except ConnectionError:
+            raise
         except Exception as error:
             traceback.print_exc(file=sys.stderr)
             self._fail(ServiceError("InternalFailure", str(error), 500))
 
+    def _read_body(self) -> bytes:
+        length = self.headers.get("Content-Length", "0")
+        if not length.isdecimal() or "Transfer-Encoding" in self.headers:
+            self.close_connection = True
+            raise ServiceError("ValidationError", "A request must have a Content-Length.", 411)
+        if int(length) <= MAX_BODY_BYTES:
+            return self.rfile.read(int(length))
+        # A client that is still sending would not see the answer.
+        left = int(length)
+        while left and (chunk := self.rfile.read(min(left, 65_536))):
+            left -= len(chunk)
+        raise ServiceError(
+            "ValidationError", f"HTTP content length exceeded {MAX_BODY_BYTES} bytes.", 413
+        )
+
     def _invoke(self, endpoint: str, body: bytes) -> None:
-        header = "X-Amzn-SageMaker-"
-        answer, content_type, variant = self.server.sagemaker.endpoints.invoke(
+        shape = service_model("sagemaker-runtime").operation_model("InvokeEndpoint").input_shape
+        request = {
+            name: value
+            for name, member in shape.members.items()
+            if (value := self.headers.get(member.serialization.get("name", ""))) is not None
+        } | {"EndpointName": endpoint}
+        check_request(
+            "sagemaker-runtime", "InvokeEndpoint", request | {"Body": body}, "ValidationError"
+        )
+        if unknown := request.keys() - _INVOCATION_MEMBERS:
+            raise ServiceError(
+                "ValidationError", f"The local cloud does not have {', '.join(sorted(unknown))}."
+            )
+        answer, variant = self.server.sagemaker.endpoints.invoke(
             endpoint,
             Invocation(
                 body=body,
-                content_type=self.headers.get("Content-Type", "application/octet-stream"),
-                accept=self.headers.get("Accept", "application/json"),
-                inference_id=self.headers.get(f"{header}Inference-Id"),
-                custom_attributes=self.headers.get(f"{header}Custom-Attributes"),
-                target_variant=self.headers.get(f"{header}Target-Variant"),
+                content_type=request.get("ContentType", "application/octet-stream"),
+                accept=request.get("Accept", "application/json"),
+                inference_id=request.get("InferenceId"),
+                custom_attributes=request.get("CustomAttributes"),
+                target_variant=request.get("TargetVariant"),
             ),
         )
-        self._send(200, answer, content_type, {"x-Amzn-Invoked-Production-Variant": variant})
+        headers = {"x-Amzn-Invoked-Production-Variant": variant}
+        self._send(200, answer.body, answer.content_type, headers)
 
     def _control(self, body: bytes) -> None:
         service, _, operation = self.headers.get("X-Amz-Target", "").rpartition(".")
+        asked = (self.path, list(self.headers.items()), body)
         if service == _AUTO_SCALING:
-            self._auto_scaling(operation, body)
+            request = parse_request("application-autoscaling", operation, body)
+            self._send(*self.server.auto_scaling.answer(operation, request, *asked))
             return
         request = parse_request("sagemaker", operation, body)
-        ours = self.server.sagemaker.operations.get(operation)
-        if ours:
-            self._send(200, encode(ours(request)))
-        elif operation in ("ListTags", "AddTags") and self._tags(operation, request):
-            return
+        sagemaker = self.server.sagemaker
+        if sagemaker.does(operation, request):
+            self._send(200, encode(sagemaker.operations[operation](request)))
         else:
-            self._moto(body)
-
-    def _tags(self, operation: str, request: dict[str, Any]) -> bool:
-        tags = self.server.sagemaker.tags_of(request["ResourceArn"])
-        if tags is None:
-            return False
-        if operation == "AddTags":
-            new = {tag["Key"]: tag for tag in [*tags, *request["Tags"]]}
-            tags[:] = new.values()
-        self._send(200, encode({"Tags": tags}))
-        return True
-
-    def _auto_scaling(self, operation: str, body: bytes) -> None:
-        parse_request("application-autoscaling", operation, body)
-        if operation == "ListTagsForResource":  # moto lacks it; Terraform's provider calls it
-            self._send(200, encode({"Tags": {}}))
-        else:
-            self._moto(body)
-
-    def _moto(self, body: bytes) -> None:
-        from werkzeug.test import EnvironBuilder, run_wsgi_app
-
-        environ = EnvironBuilder(
-            path=self.path, method="POST", headers=list(self.headers.items()), data=body
-        ).get_environ()
-        chunks, status, headers = run_wsgi_app(self.server.moto, environ)
-        content_type = headers.get("Content-Type", "application/x-amz-json-1.1")
-        self._send(int(status.split()[0]), b"".join(chunks), content_type)
+            self._send(*self.server.moto.answer(*asked))
 
     def _fail(self, error: ServiceError) -> None:
-        self._send(
-            error.status, error.body(), "application/json", {"x-amzn-errortype": error.code}
-        )
+        self._send(error.status, error.body(), _JSON, {"x-amzn-errortype": error.code})
 
     def _send(
         self,
         status: int,
         body: bytes,
-        content_type: str = "application/x-amz-json-1.1",
+        content_type: str = _JSON,
         headers: dict[str, str] | None = None,
     ) -> None:
         self.send_response(status)
         self.send_header("Content-Type", content_type)
         self.send_header("Content-Length", str(len(body)))
+        self.send_header("x-amzn-RequestId", str(uuid.uuid4()))
         for name, value in (headers or {}).items():
             self.send_header(name, value)
         self.end_headers()

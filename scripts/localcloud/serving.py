@@ -49,14 +49,16 @@ class ModelServer(ThreadingHTTPServer):
             data = self.code.input_fn(body, content_type)
             scores = self.code.predict_fn(data, self.model)
             answer = self.code.output_fn(scores, accept)
+            text, answered_type = answer if isinstance(answer, tuple) else (answer, accept)
+            return HTTPStatus.OK, text if isinstance(text, bytes) else text.encode(), answered_type
         except Exception as error:
             # AWS's toolkit answers with an exception's own status_code, else with 500.
-            status = int(getattr(error, "status_code", HTTPStatus.INTERNAL_SERVER_ERROR))
+            status = getattr(error, "status_code", None)
+            if not isinstance(status, int) or not 400 <= status < 600:
+                status = HTTPStatus.INTERNAL_SERVER_ERROR
             if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
                 traceback.print_exc()
             return status, str(error).encode(), "text/plain"
-        text, answered_type = answer if isinstance(answer, tuple) else (answer, accept)
-        return HTTPStatus.OK, text if isinstance(text, bytes) else text.encode(), answered_type
 
 
 class _Handler(BaseHTTPRequestHandler):

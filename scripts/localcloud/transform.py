@@ -1,92 +1,213 @@
 """Batch transform jobs that really predict: a model server, every object, `<key>.out` beside it."""
 
+import contextlib
+import shutil
 import threading
-from concurrent.futures import ThreadPoolExecutor
+import uuid
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
-from scripts.localcloud.aws import Aws, manifest_keys, object_keys, split_s3_uri
-from scripts.localcloud.container import JobFailed
-from scripts.localcloud.hosting import Instance
+from botocore.exceptions import ClientError
+
+from scripts.localcloud.aws import Aws
+from scripts.localcloud.hosting import Instance, NotHealthy, Unreachable
+from scripts.localcloud.logs import LogStream
+from scripts.localcloud.objects import (
+    SourceObject,
+    read,
+    require_objects,
+    source_objects,
+    split_s3_uri,
+)
 from scripts.localcloud.protocol import ServiceError
-from scripts.localcloud.records import MODEL, TRANSFORM_JOB, Record, Records
+from scripts.localcloud.records import MODEL, TRANSFORM_JOB, JobFailed, Record, Records
 
 LOG_GROUP = "/aws/sagemaker/TransformJobs"
 
 
 class TransformJobs:
-    """Runs each transform job in a thread."""
+    """Creates and stops transform jobs."""
 
     def __init__(self, aws: Aws, records: Records) -> None:
         self._aws, self._records = aws, records
 
     def create(self, request: dict[str, Any]) -> dict[str, Any]:
         model = self._records.get(MODEL, request["ModelName"])
+        _check(self._aws, request, model)
         record = self._records.create(TRANSFORM_JOB, request, TransformJobStatus="InProgress")
-        threading.Thread(target=self._run, args=(record, model), daemon=True).start()
+        run = _Run(self._aws, record, model)
+        threading.Thread(target=run.work, daemon=True, name=record.name).start()
         return {"TransformJobArn": record.arn}
 
     def stop(self, request: dict[str, Any]) -> dict[str, Any]:
         record = self._records.get(TRANSFORM_JOB, request["TransformJobName"])
-        if record.status != "InProgress":
+        if not record.move({"InProgress", "Stopping"}, "Stopping"):
             raise ServiceError(
                 "ValidationException",
                 f"The request was rejected because the transform job is in status {record.status}.",
             )
-        record.update(TransformJobStatus="Stopping")
         return {}
 
-    def _run(self, record: Record, model: Record) -> None:
-        record.update(TransformStartTime=datetime.now(UTC))
-        status = "Failed"
+
+def _check(aws: Aws, request: dict[str, Any], model: Record) -> None:
+    """Refuse what AWS refuses before a job exists, and what cannot be done here."""
+    source, output = request["TransformInput"], request["TransformOutput"]
+    split_s3_uri(output["S3OutputPath"])
+    if {source.get("SplitType", "None"), output.get("AssembleWith", "None")} != {"None"}:
+        raise ServiceError(
+            "ValidationException",
+            "The local cloud transforms whole objects: SplitType and AssembleWith must be None.",
+        )
+    require_objects(
+        aws, source["DataSource"]["S3DataSource"], model.request.get("ExecutionRoleArn", "")
+    )
+
+
+class _Run:
+    """One job. Its answers are kept in a folder until it is certain that it was not stopped."""
+
+    def __init__(self, aws: Aws, record: Record, model: Record) -> None:
+        self._aws, self._record, self._model = aws, record, model
+        self._folder = aws.work_dir / "transform" / uuid.uuid4().hex
+        self._accept = record.request["TransformOutput"].get("Accept", "application/json")
+        self._content_type = record.request["TransformInput"].get(
+            "ContentType", "application/octet-stream"
+        )
+
+    def work(self) -> None:
+        """Do the whole job. The record says how it ended."""
+        self._record.update(TransformStartTime=datetime.now(UTC))
+        status, reason = "Failed", None
         try:
-            self._transform(record, model)
-            status = "Stopped" if record.status == "Stopping" else "Completed"
+            self._transform()
+            status = "Completed"
         except (JobFailed, ServiceError) as failure:
-            record.update(FailureReason=str(failure))
+            reason = str(failure)
         except Exception as error:
-            record.update(FailureReason=f"InternalServerError: {error}")
+            reason = f"InternalServerError: {error}"
             raise
         finally:
-            record.update(TransformEndTime=datetime.now(UTC))
-            record.update(TransformJobStatus=status)
+            with self._record.lock:
+                if self._is_stopping():
+                    status, reason = "Stopped", None
+                self._record.update(
+                    TransformJobStatus=status,
+                    FailureReason=reason[:1024] if reason else None,
+                    TransformEndTime=datetime.now(UTC),
+                )
+            shutil.rmtree(self._folder, ignore_errors=True)
 
-    def _transform(self, record: Record, model: Record) -> None:
-        source = record.request["TransformInput"]
-        data = source["DataSource"]["S3DataSource"]
-        uri = data["S3Uri"]
-        read = manifest_keys if data["S3DataType"] == "ManifestFile" else object_keys
-        objects = list(read(self._aws, uri))
-        if not objects:
-            raise JobFailed(f"ClientError: No S3 objects found under S3 URL {uri}.")
-        bucket, prefix = split_s3_uri(record.request["TransformOutput"]["S3OutputPath"])
-        content_type = source.get("ContentType", "application/octet-stream")
-        accept = record.request["TransformOutput"].get("Accept", "application/json")
+    def _is_stopping(self) -> bool:
+        return self._record.status == "Stopping"
+
+    def _transform(self) -> None:
+        source = self._record.request["TransformInput"]["DataSource"]["S3DataSource"]
+        objects = source_objects(self._aws, source)
+        log = LogStream(self._aws, LOG_GROUP, f"{self._record.name}/data-log")
+        try:
+            with self._serving() as instance:
+                failed = self._predict(instance, objects, log)
+        finally:
+            log.close()
+        if not self._is_stopping():
+            self._upload()
+        if failed:
+            raise JobFailed("AlgorithmError: See job logs for more information")
+
+    @contextlib.contextmanager
+    def _serving(self) -> Iterator[Instance]:
         try:
             instance = Instance.start(
-                self._aws, model.request["PrimaryContainer"], LOG_GROUP, record.name
+                self._aws,
+                self._model.request["PrimaryContainer"],
+                LOG_GROUP,
+                f"{self._record.name}/i-0",
+                self._record.request.get("Environment", {}),
             )
+        except NotHealthy as failure:
+            raise JobFailed(
+                "AlgorithmError: Model container failed to respond to ping. Please ensure /ping "
+                "endpoint is implemented and responds with an HTTP 200 status code"
+            ) from failure
         except JobFailed as failure:
-            raise JobFailed(f"ClientError: The container {failure}.") from failure
-
-        def predict(item: tuple[str, str, str]) -> None:
-            if record.status == "Stopping":
-                return
-            source_bucket, key, path = item
-            body = self._aws.s3.get_object(Bucket=source_bucket, Key=key)["Body"].read()
-            status, answer, _ = instance.invoke(body, content_type, accept)
-            if status != 200:
-                raise JobFailed(
-                    f"AlgorithmError: See job logs for more information: {key}: "
-                    f"{answer.decode('utf-8', 'replace')}"
-                )
-            output = "/".join(filter(None, [prefix.rstrip("/"), f"{path}.out"]))
-            self._aws.s3.put_object(Bucket=bucket, Key=output, Body=answer)
-
-        concurrency = max(1, record.request.get("MaxConcurrentTransforms", 1))
+            raise JobFailed(f"ClientError: {failure}") from failure
         try:
-            with ThreadPoolExecutor(concurrency) as pool:
-                for _ in pool.map(predict, objects):
-                    pass
+            yield instance
         finally:
             instance.stop()
+
+    def _predict(
+        self, instance: Instance, objects: Iterator[SourceObject], log: LogStream
+    ) -> list[str]:
+        """Ask the model about every object; returns the keys that it refused."""
+        refused: list[str] = []
+
+        def predict(item: SourceObject) -> None:
+            body = read(self._aws, item.bucket, item.key)
+            try:
+                answer = instance.invoke(body, self._content_type, self._accept)
+            except Unreachable as error:
+                raise JobFailed("AlgorithmError: The model server has died.") from error
+            if answer.status == 200:
+                file = self._folder / f"{item.path}.out"
+                if not file.resolve().is_relative_to(self._folder.resolve()):
+                    raise JobFailed(f"ClientError: {item.key} leaves the output path.")
+                file.parent.mkdir(parents=True, exist_ok=True)
+                file.write_bytes(answer.body)
+                return
+            refused.append(item.key)
+            log.write(
+                f"{item.bucket}/{item.key}: Bad HTTP status received from algorithm: "
+                f"{answer.status} {answer.body.decode('utf-8', 'replace')}"
+            )
+
+        _in_parallel(
+            predict,
+            iter(lambda: None if self._is_stopping() else next(objects, None), None),
+            max(1, self._record.request.get("MaxConcurrentTransforms", 1)),
+        )
+        return refused
+
+    def _upload(self) -> None:
+        bucket, prefix = split_s3_uri(self._record.request["TransformOutput"]["S3OutputPath"])
+        files = (path for path in self._folder.rglob("*") if path.is_file())
+
+        def upload(file: Path) -> None:
+            name = file.relative_to(self._folder).as_posix()
+            key = "/".join([*filter(None, [prefix.rstrip("/")]), name])
+            try:
+                self._aws.s3.put_object(Bucket=bucket, Key=key, Body=file.read_bytes())
+            except ClientError as error:
+                raise JobFailed(f"ClientError: s3://{bucket}/{key}: {error}") from error
+
+        _in_parallel(upload, files, 4)
+
+
+def _in_parallel(work: Callable[[Any], None], items: Iterator[Any], count: int) -> None:
+    """Call `work` with each of `items` in `count` threads; raises the first error.
+
+    Daemon threads, unlike those of an executor, do not keep a process that is stopped alive.
+    """
+    lock = threading.Lock()
+    errors: list[BaseException] = []
+
+    def worker() -> None:
+        try:
+            while not errors:
+                with lock:
+                    item = next(items, None)
+                if item is None:
+                    return
+                work(item)
+        except BaseException as error:
+            errors.append(error)
+
+    threads = [threading.Thread(target=worker, daemon=True) for _ in range(count)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    if errors:
+        raise errors[0]

@@ -1,0 +1,96 @@
+"""moto's answers to what is not ours: Application Auto Scaling, and the rest of SageMaker."""
+
+import json
+import os
+import threading
+from collections.abc import Iterable
+from typing import Any
+
+from scripts.localcloud.protocol import ServiceError
+from scripts.localcloud.records import ACCOUNT_ID
+
+_SERVICE_LINKED_ROLE = (
+    f"arn:aws:iam::{ACCOUNT_ID}:role/aws-service-role/"
+    "sagemaker.application-autoscaling.amazonaws.com/"
+    "AWSServiceRoleForApplicationAutoScaling_SageMakerEndpoint"
+)
+_NOTHING_SUSPENDED = {
+    "DynamicScalingInSuspended": False,
+    "DynamicScalingOutSuspended": False,
+    "ScheduledScalingSuspended": False,
+}
+
+
+class Moto:
+    """moto's services, asked without a network. One request at a time: they know no locks."""
+
+    def __init__(self) -> None:
+        from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
+
+        os.environ["MOTO_ACCOUNT_ID"] = ACCOUNT_ID  # moto reads it with each request
+        self._app = DomainDispatcherApplication(create_backend_app)
+        self._lock = threading.Lock()
+
+    def answer(
+        self, path: str, headers: Iterable[tuple[str, str]], body: bytes
+    ) -> tuple[int, bytes]:
+        """Status and body. Raises ServiceError for an operation that moto does not have."""
+        from werkzeug.test import EnvironBuilder, run_wsgi_app
+
+        environ = EnvironBuilder(
+            path=path, method="POST", headers=list(headers), data=body
+        ).get_environ()
+        try:
+            with self._lock:
+                chunks, status, _ = run_wsgi_app(self._app, environ)
+                return int(status.split()[0]), b"".join(chunks)
+        except NotImplementedError as error:
+            raise ServiceError(
+                "UnknownOperationException", f"The local cloud cannot do this: {error}."
+            ) from None
+
+
+class AutoScaling:
+    """Application Auto Scaling: moto's, with what Terraform's provider reads and moto lacks.
+
+    That is the tags of scalable targets, and the role and state that AWS gives them.
+    """
+
+    def __init__(self, moto: Moto) -> None:
+        self._moto = moto
+        self._tags: dict[str, dict[str, str]] = {}
+
+    def answer(
+        self,
+        operation: str,
+        request: dict[str, Any],
+        path: str,
+        headers: Iterable[tuple[str, str]],
+        body: bytes,
+    ) -> tuple[int, bytes]:
+        """Status and body of the answer to a request that conforms to the service model."""
+        if operation in ("ListTagsForResource", "TagResource", "UntagResource"):
+            return 200, json.dumps(self._change_tags(operation, request)).encode()
+        status, answer = self._moto.answer(path, headers, body)
+        if operation == "RegisterScalableTarget" and status == 200:
+            tags = self._tags.setdefault(json.loads(answer)["ScalableTargetARN"], {})
+            tags.update(request.get("Tags", {}))
+        if operation == "DescribeScalableTargets" and status == 200:
+            found = json.loads(answer)
+            for target in found["ScalableTargets"]:
+                target["RoleARN"] = target["RoleARN"] or _SERVICE_LINKED_ROLE
+                target["SuspendedState"] = target["SuspendedState"] or _NOTHING_SUSPENDED
+            answer = json.dumps(found).encode()
+        return status, answer
+
+    def _change_tags(self, operation: str, request: dict[str, Any]) -> dict[str, Any]:
+        arn = request["ResourceARN"]
+        if arn not in self._tags:
+            raise ServiceError("ResourceNotFoundException", f"No scalable target has ARN: {arn}")
+        tags = self._tags[arn]
+        if operation == "ListTagsForResource":
+            return {"Tags": tags}
+        tags.update(request.get("Tags", {}))
+        for key in request.get("TagKeys", []):
+            tags.pop(key, None)
+        return {}
