@@ -1,7 +1,10 @@
 """What can be done, as invoke tasks: each parses its arguments, calls scripts/, and prints."""
 
+import errno
 import functools
 import os
+import shlex
+import signal
 import subprocess
 import sys
 import traceback
@@ -37,6 +40,10 @@ def friendly(function: Callable[..., Any]) -> Callable[..., Any]:
 
     @functools.wraps(function)
     def wrapper(*args: Any, **kwargs: Any) -> Any:
+        # A cancelled job and a closed terminal end like Ctrl-C: what was begun is ended in order.
+        for signum in (signal.SIGTERM, signal.SIGHUP):
+            if signal.getsignal(signum) == signal.SIG_DFL:  # not under nohup
+                signal.signal(signum, signal.default_int_handler)
         try:
             return function(*args, **kwargs)
         except UserError as error:
@@ -46,7 +53,12 @@ def friendly(function: Callable[..., Any]) -> Callable[..., Any]:
         except (BotoCoreError, ClientError) as error:
             if os.environ.get("SCONES_DEBUG"):
                 traceback.print_exc()
-            raise Exit(f"Error: AWS did not do as asked. {error}", code=1) from error
+            reason = " ".join(str(error).split())
+            raise Exit(f"Error: AWS did not do as asked. {reason}", code=1) from error
+        except OSError as error:
+            if error.errno != errno.ENOSPC:
+                raise
+            raise Exit(f"Error: {error}. Make room, then run this again.", code=1) from error
         except KeyboardInterrupt:
             raise Exit("Stopped. Run the same command again to go on.", code=130) from None
 
@@ -131,7 +143,10 @@ def show_summary(screen: Screen, summary: dict[str, Any], folder: Path, keep: bo
             ("Accuracy on test", f"{evaluation['accuracy']:.3f}, 95 % {low:.3f} to {high:.3f}"),
             ("Threshold", f"{evaluation['threshold']:.4g}"),
             ("Uploads", f"{counts['uploaded']}"),
-            ("  accepted", f"{counts['accepted']}, right: {accepted:.3f}" if accepted else "0"),
+            (
+                "  accepted",
+                "0" if accepted is None else f"{counts['accepted']}, right: {accepted:.3f}",
+            ),
             ("  for a person", f"{counts['review']}"),
             ("  rejected", f"{counts['rejected']}"),
             ("  failed, missing, twice", "{failed}, {missing}, {duplicates}".format(**counts)),
@@ -265,6 +280,8 @@ def evaluate(
     _: Context, env: str = DEFAULT_ENV, job: str | None = None, target: float = 0.97
 ) -> None:
     """Test a trained model and choose its confidence threshold."""
+    if not 0 < target <= 1:
+        raise UserError(f"The target {target:g} is no share. Give one between 0 and 1: 0.97.")
     environment, screen = use(env), Screen()
     provisioned = pipeline.open_provisioned(environment)
     _model, found = pipeline.evaluate_model(environment, provisioned, screen, job, target)
@@ -294,6 +311,8 @@ def endpoint(
     _: Context, env: str = DEFAULT_ENV, job: str | None = None, capture: int = 100
 ) -> None:
     """Put an evaluated model into service; apply afterwards."""
+    if not 0 <= capture <= 100:
+        raise UserError(f"{capture} is no percentage. Give 0 to 100.")
     environment = use(env)
     provisioned = pipeline.open_provisioned(environment)
     pipeline.deploy_endpoint(environment, provisioned, Screen(), job, capture)
@@ -369,7 +388,7 @@ def lint(_: Context) -> None:
     run("ruff check .")
     run("mypy")
     run("mypy --config-file ../../pyproject.toml .", ROOT / "scripts" / "algorithm")
-    run(f"{terraform_release.find()} fmt -check -recursive {TERRAFORM}")
+    run(shlex.join([str(terraform_release.find()), "fmt", "-check", "-recursive", str(TERRAFORM)]))
     terraform.validate()
 
 
@@ -377,8 +396,8 @@ def lint(_: Context) -> None:
 @friendly
 def test(_: Context, only: str = "") -> None:
     """Run the tests: unit, integration, Terraform's, end to end."""
-    folders = [f"tests/{only}"] if only else ["tests/unit", "tests/integration", "tests/e2e"]
-    run(f"pytest {' '.join(folders)}")
+    # By file, so that what a module's tests share (a running cloud, a demo) is made once.
+    run(f"pytest -n 2 --dist loadfile {f'tests/{only}' if only else 'tests'}")
 
 
 @task(help={"demo": "time a warm `make demo`, too", "cold": "time a cold one, too"})
@@ -394,7 +413,7 @@ def run(command: str, folder: Path = ROOT) -> None:
     print(f"$ {command}", flush=True)
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
     environment = {**os.environ, "PATH": path}
-    code = subprocess.run(command.split(), cwd=folder, env=environment, check=False).returncode
+    code = subprocess.run(shlex.split(command), cwd=folder, env=environment, check=False).returncode
     if code:
         raise Exit(code=code)
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
+from rich.text import Text
 
 _TITLE_WIDTH = 22
 
@@ -49,7 +50,7 @@ class Screen:
             TextColumn(f"{title:<{_TITLE_WIDTH}}"),
             BarColumn(bar_width=24),
             TimeElapsedColumn(),
-            TextColumn("{task.fields[detail]}", style="dim"),
+            TextColumn("{task.fields[detail]}", style="dim", markup=False),
             console=self.console,
             transient=True,
             disable=not self.console.is_terminal,
@@ -66,10 +67,10 @@ class Screen:
         self._line("✓", "green", title, elapsed, step.result)
 
     def _line(self, mark: str, colour: str, title: str, seconds: float, result: str) -> None:
-        self.console.print(
-            f"[{colour}]{mark}[/] {title:<{_TITLE_WIDTH}} {seconds:7.1f} s  [dim]{result}[/]",
-            soft_wrap=True,
-        )
+        # Not as markup: results hold brackets of their own.
+        middle = f" {title:<{_TITLE_WIDTH}} {seconds:7.1f} s  "
+        line = Text.assemble((mark, colour), middle, (result, "dim"))
+        self.console.print(line, soft_wrap=True)
 
     def print(self, text: str = "") -> None:
         """Print a line, with rich's markup."""

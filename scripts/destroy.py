@@ -10,6 +10,7 @@ from botocore.exceptions import ClientError
 
 from scripts import endpoint
 from scripts.environment import Environment
+from scripts.errors import UserError
 
 Say = Callable[[str], None]
 POLL_S = 0.2
@@ -23,9 +24,10 @@ def remove_models(environment: Environment, say: Say) -> None:
     prefix = environment.prefix
     if endpoint.status(sagemaker, prefix) is not None:
         say("endpoint")
-        _await(lambda: endpoint.status(sagemaker, prefix) not in ("Creating", "Updating"))
-        sagemaker.delete_endpoint(EndpointName=prefix)
-        _await(lambda: endpoint.status(sagemaker, prefix) is None)
+        _await(lambda: endpoint.status(sagemaker, prefix) not in endpoint.CHANGING)
+        if endpoint.status(sagemaker, prefix) is not None:  # else it was being deleted already
+            sagemaker.delete_endpoint(EndpointName=prefix)
+            _await(lambda: endpoint.status(sagemaker, prefix) is None)
     for name in _names(sagemaker, "endpoint_configs", "EndpointConfig", prefix):
         say("endpoint configurations")
         sagemaker.delete_endpoint_config(EndpointConfigName=name)
@@ -53,15 +55,16 @@ def empty_bucket(environment: Environment, bucket: str, say: Say) -> int:
     s3 = environment.client("s3")
     removed = 0
     try:
-        for page in s3.get_paginator("list_object_versions").paginate(
-            Bucket=bucket, MaxKeys=_DELETE_AT_ONCE
-        ):
-            items = [*page.get("Versions", []), *page.get("DeleteMarkers", [])]
-            objects = [{"Key": item["Key"], "VersionId": item["VersionId"]} for item in items]
-            if objects:
-                s3.delete_objects(Bucket=bucket, Delete={"Objects": objects, "Quiet": True})
-                removed += len(objects)
-                say(f"{removed} objects of {bucket}")
+        # Always the first page: the place where a page ended is gone with what was deleted.
+        while objects := _first_versions(s3, bucket):
+            answer = s3.delete_objects(Bucket=bucket, Delete={"Objects": objects, "Quiet": True})
+            for problem in answer.get("Errors", []):
+                raise UserError(
+                    f"{problem['Key']} in {bucket} cannot be deleted: {problem['Code']}. "
+                    "Delete it, then run this again."
+                )
+            removed += len(objects)
+            say(f"{removed} objects of {bucket}")
         for page in s3.get_paginator("list_multipart_uploads").paginate(Bucket=bucket):
             for item in page.get("Uploads", []):
                 s3.abort_multipart_upload(Bucket=bucket, Key=item["Key"], UploadId=item["UploadId"])
@@ -69,6 +72,12 @@ def empty_bucket(environment: Environment, bucket: str, say: Say) -> int:
         if error.response["Error"]["Code"] != "NoSuchBucket":
             raise
     return removed
+
+
+def _first_versions(s3: Any, bucket: str) -> list[dict[str, str]]:
+    page = s3.list_object_versions(Bucket=bucket, MaxKeys=_DELETE_AT_ONCE)
+    items = [*page.get("Versions", []), *page.get("DeleteMarkers", [])]
+    return [{"Key": item["Key"], "VersionId": item["VersionId"]} for item in items]
 
 
 def inventory(environment: Environment) -> list[str]:
@@ -137,7 +146,7 @@ def _remaining(environment: Environment) -> Iterator[tuple[str, str]]:
             if name == prefix or name.startswith(f"{prefix}-"):
                 yield kind, name
     for group in pages("logs", "describe_log_groups", "logGroups"):
-        if re.search(rf"[/-]{re.escape(prefix)}($|[/-])", group["logGroupName"]):
+        if re.search(rf"/{re.escape(prefix)}($|[/-])", group["logGroupName"]):
             yield "log group", group["logGroupName"]
 
 

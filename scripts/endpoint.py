@@ -1,7 +1,7 @@
 """The endpoint: created or updated by name, with data capture on, and tried before it is used."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -17,6 +17,8 @@ from scripts.models import Model
 INSTANCE_TYPE = "ml.m5.large"
 VARIANT = "AllTraffic"  # terraform's endpoint_variant: what alarms and dashboard look at
 POLL_S = 0.2
+CHANGING = ("Creating", "Updating", "SystemUpdating", "RollingBack", "Deleting")
+_BEYOND_REPAIR = ("Failed", "OutOfService", "UpdateRollbackFailed")  # can only be deleted
 # The smallest valid picture: one grey pixel, as PNG.
 SMOKE_TEST_PNG = bytes.fromhex(
     "89504e470d0a1a0a0000000d49484452000000010000000108000000003a7e9b550000000a49444154"
@@ -65,12 +67,12 @@ def deploy(
         ],
     )
     name = environment.prefix
-    exists = status(sagemaker, name) is not None
+    exists = _can_be_updated(sagemaker, name, say)
     change = sagemaker.update_endpoint if exists else sagemaker.create_endpoint
     change(EndpointName=name, EndpointConfigName=config)
     say("updating" if exists else "creating")
     _await_in_service(sagemaker, name, config)
-    _smoke_test(environment, name, len(model.labels))
+    _smoke_test(environment, name, model.labels)
     return Deployment(
         endpoint_name=name,
         model_name=model.name,
@@ -105,22 +107,38 @@ def status(sagemaker: Any, name: str) -> str | None:
         raise
 
 
+def _can_be_updated(sagemaker: Any, name: str, say: Say) -> bool:
+    """Wait for a change that is under way, and remove what failed. Whether an endpoint is left."""
+    while (state := status(sagemaker, name)) in CHANGING:
+        say(f"waiting: the endpoint is {state}")
+        time.sleep(POLL_S)
+    if state in _BEYOND_REPAIR:
+        say(f"removing the endpoint, which is {state}")
+        sagemaker.delete_endpoint(EndpointName=name)
+        while status(sagemaker, name) is not None:
+            time.sleep(POLL_S)
+        return False
+    return state is not None
+
+
 def _await_in_service(sagemaker: Any, name: str, config: str) -> None:
     while True:
         found = sagemaker.describe_endpoint(EndpointName=name)
         state = found["EndpointStatus"]
         if state == "InService":
             break
-        if state in ("Failed", "OutOfService", "UpdateRollbackFailed"):
-            raise UserError(f"Endpoint {name} is {state}: {found.get('FailureReason', '')}")
+        if state in _BEYOND_REPAIR:
+            raise UserError(f"Endpoint {name} is {state}: {_reason(found)}")
         time.sleep(POLL_S)
     if found["EndpointConfigName"] != config:
-        raise UserError(
-            f"Endpoint {name} kept its previous model: {found.get('FailureReason', '')}"
-        )
+        raise UserError(f"Endpoint {name} kept its previous model: {_reason(found)}")
 
 
-def _smoke_test(environment: Environment, name: str, classes: int) -> None:
+def _reason(found: dict[str, Any]) -> str:
+    return " ".join(found.get("FailureReason", "no reason was given").split())
+
+
+def _smoke_test(environment: Environment, name: str, labels: Sequence[str]) -> None:
     """Ask once, without capture's interest: a custom attribute says that it is a test."""
     runtime = environment.client("sagemaker-runtime")
     answer = runtime.invoke_endpoint(
@@ -130,4 +148,4 @@ def _smoke_test(environment: Environment, name: str, classes: int) -> None:
         CustomAttributes="smoke-test",
         Body=SMOKE_TEST_PNG,
     )
-    evaluate.parse_scores(answer["Body"].read(), classes, "the smoke test's picture")
+    evaluate.parse_scores(answer["Body"].read(), labels, "the smoke test's picture")

@@ -1,13 +1,15 @@
 """Evaluate a trained model before anything is deployed: batch transforms, scored here."""
 
-import json
 import time
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from lambdas.common import scores
+from lambdas.common.errors import BadScores
 from scripts import quality
 from scripts.artifacts import DATASETS, MODELS, TRANSFORMS, Bucket
 from scripts.environment import Environment
@@ -19,7 +21,6 @@ INSTANCE_TYPE = "ml.m5.large"
 CONCURRENT_REQUESTS = 4
 POLL_S = 0.5
 TARGET = 0.97  # how often accepted pictures must be right
-SCORES_TOLERANCE = 0.01
 
 Say = Callable[[str], None]
 
@@ -75,10 +76,25 @@ def evaluate(
 
     Raises UserError when a transform fails, or when the model's answers are not probabilities.
     """
-    with ThreadPoolExecutor(2) as pool:
-        validation, test = pool.map(
-            lambda part: _predict(environment, bucket, model, part, say), ("validation", "test")
-        )
+    sagemaker = environment.client("sagemaker")
+    transforms = [_plan_transform(bucket, model, part) for part in ("validation", "test")]
+    running: list[str] = []
+    try:
+        for transform in transforms:
+            _start(sagemaker, environment, bucket, model, transform)
+            running.append(transform.job)
+            say(f"predicting {len(transform.paths)} {transform.part} pictures")
+        while running:
+            _await(sagemaker, running[0])
+            running.pop(0)
+    except KeyboardInterrupt:  # the person stopped waiting; AWS would go on, and bill it
+        for job in running:
+            sagemaker.stop_transform_job(TransformJobName=job)
+        raise
+    validation, test = (
+        _read_predictions(bucket, transform.output, transform.paths, model.labels)
+        for transform in transforms
+    )
     evaluation = assess(model.name, model.labels, validation, test, target)
     bucket.write_json(evaluation_key(model.name), evaluation.document())
     return evaluation
@@ -110,42 +126,51 @@ def assess(
     )
 
 
-def _predict(
-    environment: Environment, bucket: Bucket, model: Model, part: str, say: Say
-) -> list[Prediction]:
-    folder = f"{DATASETS}/{model.dataset_id}"
-    manifest = bucket.read_json(f"{folder}/manifests/{part}.json")
+@dataclass(frozen=True)
+class _Transform:
+    """A transform job over one part: its manifest's key, the pictures in it, where answers go."""
+
+    part: str
+    job: str
+    manifest: str
+    paths: list[str]
+    output: str
+
+
+def _plan_transform(bucket: Bucket, model: Model, part: str) -> _Transform:
+    key = f"{DATASETS}/{model.dataset_id}/manifests/{part}.json"
+    manifest = bucket.read_json(key)
     if not manifest:
         raise UserError(f"The data set {model.dataset_id} is gone from S3. Run: invoke stage")
-    paths: list[str] = manifest[1:]
-    output = f"{TRANSFORMS}/{model.name}/{part}"
     job = f"{model.name[:45]}-{part}-{datetime.now(UTC):%H%M%S}"
-    sagemaker = environment.client("sagemaker")
+    return _Transform(part, job, key, manifest[1:], f"{TRANSFORMS}/{model.name}/{part}")
+
+
+def _start(
+    sagemaker: Any, environment: Environment, bucket: Bucket, model: Model, transform: _Transform
+) -> None:
     sagemaker.create_transform_job(
-        TransformJobName=job,
+        TransformJobName=transform.job,
         ModelName=model.name,
         MaxConcurrentTransforms=CONCURRENT_REQUESTS,
         TransformInput={
             "DataSource": {
                 "S3DataSource": {
                     "S3DataType": "ManifestFile",
-                    "S3Uri": bucket.uri(f"{folder}/manifests/{part}.json"),
+                    "S3Uri": bucket.uri(transform.manifest),
                 }
             },
             "ContentType": "application/x-image",
             "SplitType": "None",
         },
         TransformOutput={
-            "S3OutputPath": bucket.uri(output),
+            "S3OutputPath": bucket.uri(transform.output),
             "Accept": "application/json",
             "AssembleWith": "None",
         },
         TransformResources={"InstanceType": INSTANCE_TYPE, "InstanceCount": 1},
         Tags=[{"Key": "Project", "Value": environment.project}],
     )
-    say(f"predicting {len(paths)} {part} pictures")
-    _await(sagemaker, job)
-    return _read_predictions(bucket, output, paths, model.labels)
 
 
 def _await(sagemaker: Any, job: str) -> None:
@@ -155,9 +180,8 @@ def _await(sagemaker: Any, job: str) -> None:
         if status == "Completed":
             return
         if status in ("Failed", "Stopped"):
-            raise UserError(
-                f"Transform job {job} ended as {status}: {found.get('FailureReason', '')}"
-            )
+            reason = " ".join(found.get("FailureReason", "no reason was given").split())
+            raise UserError(f"Transform job {job} ended as {status}: {reason}")
         time.sleep(POLL_S)
 
 
@@ -165,31 +189,30 @@ def _read_predictions(
     bucket: Bucket, output: str, paths: list[str], labels: tuple[str, ...]
 ) -> list[Prediction]:
     answers = {key.removeprefix(f"{output}/"): key for key in bucket.keys(f"{output}/")}
+    same_name = Counter(path.rpartition("/")[2] for path in paths)
 
     def read(path: str) -> Prediction:
         # SageMaker keeps the path below the manifest's prefix, some versions only its end.
-        names = (f"{path}.out", f"{path.rpartition('/')[2]}.out")
-        key = next((answers[name] for name in names if name in answers), None)
+        name = path.rpartition("/")[2]
+        key = answers.get(f"{path}.out")
+        if key is None and same_name[name] == 1:
+            key = answers.get(f"{name}.out")
         if key is None:
             raise UserError(f"The transform gave no answer for {path} below {bucket.uri(output)}.")
         body = bucket.s3.get_object(Bucket=bucket.name, Key=key)["Body"].read()
         truth = labels.index(path.split("/")[0])
-        return Prediction(path, truth, parse_scores(body, len(labels), path))
+        return Prediction(path, truth, parse_scores(body, labels, path))
 
     with ThreadPoolExecutor(16) as pool:
         return list(pool.map(read, paths))
 
 
-def parse_scores(body: bytes, classes: int, name: str) -> tuple[float, ...]:
-    """A model's answer: a JSON array of one probability for each class.
+def parse_scores(body: bytes, labels: Sequence[str], name: str) -> tuple[float, ...]:
+    """A model's answer, held to the same rules as in the workflow: a probability for each label.
 
     Raises UserError for anything else.
     """
     try:
-        scores = tuple(float(score) for score in json.loads(body))
-    except (ValueError, TypeError):
-        scores = ()
-    valid = len(scores) == classes and all(0 <= score <= 1 for score in scores)
-    if not valid or abs(sum(scores) - 1) > SCORES_TOLERANCE:
-        raise UserError(f"The model's answer for {name} is not {classes} probabilities.")
-    return scores
+        return tuple(scores.parse(body, labels).values())
+    except BadScores as error:
+        raise UserError(f"The model's answer for {name} cannot be used: {error}") from error

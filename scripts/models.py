@@ -37,10 +37,12 @@ def latest_job(environment: Environment) -> str:
         StatusEquals="Completed",
         SortBy="CreationTime",
         SortOrder="Descending",
-        MaxResults=1,
+        MaxResults=100,
     )
     for summary in answer["TrainingJobSummaries"]:
-        return str(summary["TrainingJobName"])
+        name = str(summary["TrainingJobName"])
+        if name.startswith(f"{environment.prefix}-"):
+            return name
     raise UserError("No model has been trained yet. Run: invoke train")
 
 
@@ -55,6 +57,8 @@ def register(environment: Environment, bucket: Bucket, role_arn: str, job: str) 
     try:
         found = sagemaker.describe_training_job(TrainingJobName=job)
     except ClientError as error:
+        if "not found" not in error.response["Error"]["Message"]:
+            raise
         raise UserError(f"There is no training job {job}. Run: invoke train") from error
     if found["TrainingJobStatus"] != "Completed":
         raise UserError(f"Training job {job} is {found['TrainingJobStatus']}, not Completed.")

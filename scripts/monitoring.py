@@ -1,12 +1,15 @@
 """Gather what the report shows: captured inferences joined to decisions, by image id."""
 
 import platform
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from lambdas.common import scores
 from lambdas.common.capture import CaptureRecord
+from lambdas.common.errors import BadScores
 from scripts import captures, workflow
 from scripts.artifacts import CAPTURES, Bucket
 from scripts.deployment import Deployment
@@ -20,10 +23,10 @@ _UNITS = {"m": "minutes", "h": "hours", "d": "days"}
 
 def parse_period(text: str) -> timedelta:
     """A duration such as 30m, 24h or 7d. Raises UserError for anything else."""
-    number, unit = text[:-1], text[-1:]
-    if unit not in _UNITS or not number.isdigit() or int(number) == 0:
+    match = re.fullmatch(r"([1-9][0-9]{0,4})([mhd])", text)
+    if not match:
         raise UserError(f"'{text}' is no period. Give minutes, hours or days, such as 30m or 7d.")
-    return timedelta(**{_UNITS[unit]: int(number)})
+    return timedelta(**{_UNITS[match[2]]: int(match[1])})
 
 
 def gather(
@@ -53,18 +56,18 @@ def gather(
     ]
     by_id = {decision["image_id"]: decision for decision in decided}
     # A call that was retried is captured each time; the last answer is the one that counted.
-    last = {record.inference_id: record for record in found.records if record.scores}
+    last = {
+        record.inference_id: record
+        for record in found.records
+        if _has_scores(record, deployment.labels)
+    }
     inferences = [
         _inference(record, by_id[image_id], deployment.labels, known)
         for image_id, record in last.items()
         if image_id in by_id
     ]
     outcomes = [_outcome(decision) for decision in decided]
-    outcomes += [
-        outcome
-        for outcome in _failures(environment, outputs["failure_queue_url"])
-        if outcome.time >= since
-    ]
+    outcomes += _failures(environment, outputs["failure_queue_url"], since)
     return ReportData(
         environment=environment.name,
         endpoint=deployment.endpoint_name,
@@ -92,6 +95,15 @@ def write(data: ReportData, path: Path) -> None:
     unfinished = path.with_suffix(".tmp")
     unfinished.write_text(render(data), encoding="utf-8")
     unfinished.replace(path)
+
+
+def _has_scores(record: CaptureRecord, labels: tuple[str, ...]) -> bool:
+    """Whether the answer is one of this model: an earlier one may have had other labels."""
+    try:
+        scores.check(record.scores or (), labels)
+    except BadScores:
+        return False
+    return True
 
 
 def _inference(
@@ -125,16 +137,18 @@ def _outcome(decision: Mapping[str, Any]) -> Outcome:
     )
 
 
-def _failures(environment: Environment, queue_url: str) -> list[Outcome]:
-    return [
-        Outcome(
-            time=datetime.fromtimestamp(sent, UTC),
-            outcome="failed",
-            reason=str(body.get("error", "unknown")),
-            key=str(body.get("input", {}).get("s3_key", "")),
-        )
-        for sent, body in workflow.peek(environment, queue_url, FAILURES_SHOWN)
-    ]
+def _failures(environment: Environment, queue_url: str, since: datetime) -> list[Outcome]:
+    """What waits in the failure queue, except for what `invoke classify` asked."""
+    failures = []
+    for sent, body in workflow.peek(environment, queue_url, FAILURES_SHOWN):
+        message = body if isinstance(body, dict) else {}
+        given = message.get("input")  # whatever a caller sent, or the start of it
+        key = str(given.get("s3_key", "")) if isinstance(given, dict) else ""
+        time = datetime.fromtimestamp(sent, UTC)
+        if time >= since and not key.startswith(workflow.ADHOC):
+            reason = str(message.get("error", "unknown"))
+            failures.append(Outcome(time=time, outcome="failed", reason=reason, key=key))
+    return failures
 
 
 def _evaluation(document: Mapping[str, Any]) -> Evaluation:

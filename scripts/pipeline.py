@@ -35,8 +35,7 @@ class Provisioned:
 def build_packages(environment: Environment, screen: Screen) -> None:
     """Build what Terraform uploads: three functions and their layer."""
     with screen.step("package", "Package") as step:
-        target = package.LOCAL_TARGET if environment.is_local else package.AWS_TARGET
-        paths = package.build(target)
+        paths = package.build(package.target_of(environment))
         sizes = (f"{name} {path.stat().st_size / 1e3:,.1f} KB" for name, path in paths.items())
         step.result = ", ".join(sizes)
 
@@ -131,7 +130,8 @@ def _show_training(screen: Screen, step: Step, line: str) -> None:
     elif line.strip():
         step.say(line.strip()[:70])
     if not screen.console.is_terminal and line.strip():
-        screen.console.print(f"    {line}", markup=False, style="dim", soft_wrap=True)
+        shown = f"    {line}"
+        screen.console.print(shown, markup=False, emoji=False, style="dim", soft_wrap=True)
 
 
 def evaluate_model(

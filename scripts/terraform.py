@@ -50,7 +50,13 @@ def open_workspace(environment: Environment) -> Workspace:
     binary = terraform_release.find()
     data = environment.build_dir / "terraform"
     data.mkdir(parents=True, exist_ok=True)
-    variables = {**environment.variables, **_settings(data)}
+    # Neither TF_WORKSPACE nor TF_CLI_ARGS of a person's shell may lead to another state.
+    inherited = {
+        name: value
+        for name, value in environment.variables.items()
+        if not name.startswith(("TF_WORKSPACE", "TF_CLI_ARGS"))
+    }
+    variables = {**inherited, **_settings(data)}
     folder = _link_folder(environment.build_dir) if environment.is_local else TERRAFORM
     workspace = Workspace(folder, binary, variables, environment.var_file)
     state = None if environment.is_local else _state_location(environment)

@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +18,9 @@ ADHOC = "adhoc/"
 UPLOADS_AT_ONCE = 8
 POLL_S = 0.5
 _GET_AT_ONCE = 100  # BatchGetItem's limit
+_RECEIVE_AT_ONCE = 10  # SQS's limit
+_LOOK_S = 60  # until they are given back, messages that are looked at are hidden
+LONG_POLL_S = 1  # without it SQS asks some of its servers only, and may find nothing
 
 Progress = Callable[[int, int], None]
 
@@ -130,9 +133,9 @@ def classify(environment: Environment, outputs: Mapping[str, Any], photo: Path) 
         ),
     )
     if answer["status"] != "SUCCEEDED":
-        raise UserError(
-            f"{photo.name} could not be classified: {answer.get('error')}: {answer.get('cause')}"
-        )
+        failure = answer.get("error", answer["status"])
+        cause = " ".join(answer.get("cause", "no cause was given").split())
+        raise UserError(f"{photo.name} could not be classified: {failure}: {cause}")
     result: dict[str, Any] = json.loads(answer["output"])
     return result
 
@@ -144,26 +147,45 @@ def queue_length(environment: Environment, url: str) -> int:
     return sum(int(answer["Attributes"][name]) for name in names)
 
 
-def peek(environment: Environment, url: str, limit: int) -> Iterator[tuple[float, Any]]:
-    """Look at up to `limit` messages of a queue and leave them there.
+def peek(environment: Environment, url: str, limit: int) -> list[tuple[float, Any]]:
+    """Look at up to `limit` messages of a queue and leave them there for whoever looks next.
 
-    Yields when each was sent (epoch seconds) and its body, parsed.
+    Returns when each was sent (epoch seconds) and its body: parsed where it is JSON, else as text.
     """
     sqs = environment.client("sqs")
-    seen: set[str] = set()
-    while len(seen) < limit:
-        answer = sqs.receive_message(
-            QueueUrl=url,
-            MaxNumberOfMessages=10,
-            VisibilityTimeout=5,  # long enough not to meet the same one again
-            MessageSystemAttributeNames=["SentTimestamp"],
-        )
-        messages = [m for m in answer.get("Messages", []) if m["MessageId"] not in seen]
-        if not messages:
-            return
-        for message in messages:
-            seen.add(message["MessageId"])
-            yield int(message["Attributes"]["SentTimestamp"]) / 1000, json.loads(message["Body"])
+    found: dict[str, Any] = {}
+    try:
+        while len(found) < limit:
+            answer = sqs.receive_message(
+                QueueUrl=url,
+                MaxNumberOfMessages=min(_RECEIVE_AT_ONCE, limit - len(found)),
+                VisibilityTimeout=_LOOK_S,
+                WaitTimeSeconds=LONG_POLL_S,
+                MessageSystemAttributeNames=["SentTimestamp"],
+            )
+            new = {m["MessageId"]: m for m in answer.get("Messages", [])}
+            if new.keys() <= found.keys():
+                break
+            found |= new
+    finally:
+        handles = [message["ReceiptHandle"] for message in found.values()]
+        for start in range(0, len(handles), _RECEIVE_AT_ONCE):
+            entries = [
+                {"Id": str(number), "ReceiptHandle": handle, "VisibilityTimeout": 0}
+                for number, handle in enumerate(handles[start : start + _RECEIVE_AT_ONCE])
+            ]
+            sqs.change_message_visibility_batch(QueueUrl=url, Entries=entries)
+    return [
+        (int(message["Attributes"]["SentTimestamp"]) / 1000, _body(message["Body"]))
+        for message in found.values()
+    ]
+
+
+def _body(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text
 
 
 def _plain(item: Mapping[str, Mapping[str, str]]) -> dict[str, Any]:

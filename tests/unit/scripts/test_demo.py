@@ -1,0 +1,397 @@
+"""The demo counts from outside: what was told to others, not what was meant to be."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+from scripts import demo, destroy, monitoring, terraform
+from scripts.console import Screen
+from scripts.demo import Run, describe_answer, workflow_summary
+from scripts.environment import ROOT, Environment
+from scripts.errors import UserError
+from scripts.workflow import Uploaded
+
+
+@pytest.fixture
+def screen() -> Screen:
+    return Screen(Console(quiet=True))
+
+
+def _run(**given: Any) -> Run:
+    """Four uploads, each decided and told of once."""
+    ids = ("a", "b", "c", "d")
+    decided = ("accepted", "accepted", "review", "rejected")
+    fields: dict[str, Any] = {
+        "uploads": [Uploaded(f"incoming/{item}.png", "1", item) for item in ids],
+        "decisions": {
+            item: {"decision": made, "s3_key": f"incoming/{item}.png", "label": "bicycle"}
+            for item, made in zip(ids, decided, strict=True)
+        },
+        "deliveries": Counter(ids),
+        "failed": 0,
+        "truths": {"incoming/a.png": "bicycle", "incoming/b.png": "motorcycle"},
+        "started": datetime.now(UTC),
+    }
+    return Run(**(fields | given))
+
+
+# Counting
+
+
+def test_outcomes_are_counted_by_what_was_decided() -> None:
+    assert workflow_summary(_run()) == {
+        "uploaded": 4,
+        "accepted": 2,
+        "review": 1,
+        "rejected": 1,
+        "failed": 0,
+        "missing": 0,
+        "duplicates": 0,
+        "accuracy_accepted": 0.5,
+    }
+
+
+def test_a_decision_that_nobody_was_told_of_is_missing() -> None:
+    counts = workflow_summary(_run(deliveries=Counter("acd")))
+    assert counts["missing"] == 1
+    assert counts["accepted"] == 2
+
+
+def test_an_upload_without_any_decision_is_missing() -> None:
+    run = _run(deliveries=Counter("abc"))
+    del run.decisions["d"]
+    assert workflow_summary(run)["missing"] == 1
+
+
+def test_a_failed_upload_is_failed_and_not_missing() -> None:
+    run = _run(deliveries=Counter("abc"), failed=1)
+    del run.decisions["d"]
+    counts = workflow_summary(run)
+    assert (counts["failed"], counts["missing"]) == (1, 0)
+
+
+def test_an_answer_that_was_given_twice_is_a_duplicate_each_time_after_the_first() -> None:
+    assert workflow_summary(_run(deliveries=Counter("aabcddd")))["duplicates"] == 3
+
+
+def test_a_duplicate_does_not_make_up_for_a_missing_answer() -> None:
+    counts = workflow_summary(_run(deliveries=Counter("aabc")))
+    assert (counts["missing"], counts["duplicates"]) == (1, 1)
+
+
+def test_answers_about_other_uploads_do_not_count_as_ours() -> None:
+    assert workflow_summary(_run(deliveries=Counter(["a", "b", "c", "other"])))["missing"] == 1
+
+
+def test_without_an_accepted_upload_there_is_no_accuracy() -> None:
+    run = replace(_run(), decisions={})
+    assert workflow_summary(run)["accuracy_accepted"] is None
+
+
+def test_an_accepted_picture_that_was_none_is_wrong() -> None:
+    run = _run(truths={"incoming/a.png": "bicycle"})
+    assert workflow_summary(run)["accuracy_accepted"] == 0.5
+
+
+# What went wrong
+
+
+def _summary(cleanup: int | None = 0, **counts: int) -> dict[str, Any]:
+    fine = {"failed": 0, "missing": 0, "duplicates": 0, "rejected": demo.NO_PICTURES}
+    return {"workflow": {**fine, **counts}, "cleanup": {"remaining": cleanup}}
+
+
+@pytest.mark.parametrize("cleanup", [0, None])
+def test_a_demo_in_which_all_went_well_has_no_problem(cleanup: int | None) -> None:
+    assert demo.problems(_summary(cleanup)) == ""
+
+
+@pytest.mark.parametrize(
+    ("summary", "problem"),
+    [
+        (_summary(failed=1), "1 uploads failed"),
+        (_summary(missing=2), "2 uploads missing"),
+        (_summary(missing=-1), "-1 uploads missing"),
+        (_summary(duplicates=1), "1 answers given twice"),
+        (_summary(rejected=4), "4 uploads rejected instead of 3"),
+        (_summary(rejected=0), "0 uploads rejected instead of 3"),
+        (_summary(cleanup=5), "5 resources left behind"),
+    ],
+)
+def test_each_thing_that_went_wrong_is_said(summary: dict[str, Any], problem: str) -> None:
+    assert demo.problems(summary) == problem
+
+
+def test_the_three_files_that_are_no_pictures_are_empty_html_and_half_a_picture(
+    picture: Callable[..., bytes],
+) -> None:
+    files = demo._no_pictures(picture())
+    assert len(files) == demo.NO_PICTURES
+    assert all(key.startswith("incoming/") and key.endswith(".png") for key in files)
+    bodies = list(files.values())
+    assert b"" in bodies
+    assert any(body.startswith(b"<!doctype html>") for body in bodies)
+    assert picture()[: len(picture()) // 2] in bodies
+
+
+def test_versions_name_what_the_figures_depend_on() -> None:
+    found = demo.versions()
+    assert found["python"] == sys.version.split()[0]
+    assert {"machine", "ministack", "sagemaker", "torch", "onnxruntime", "pillow"} <= set(found)
+    assert all(found.values())
+
+
+# The subscriber
+
+
+def test_the_subscriber_counts_every_event_it_is_sent_repetitions_included(
+    aws: Any, dev: Environment
+) -> None:
+    sqs = dev.client("sqs")
+    ids = [f"image-{number}" for number in range(12)]
+    with demo._subscriber(dev) as told:
+        url = sqs.get_queue_url(QueueName="scones-dev-demo-subscriber")["QueueUrl"]
+        for image in [*ids, ids[0]]:
+            body = json.dumps({"detail": {"image_id": image}})
+            sqs.send_message(QueueUrl=url, MessageBody=body)
+        assert Counter(told()) == Counter([*ids, ids[0]])
+        assert Counter(told()) == Counter([*ids, ids[0]])  # and none of them again
+
+
+def test_the_subscriber_is_told_of_classified_vehicles_alone(aws: Any, dev: Environment) -> None:
+    with demo._subscriber(dev):
+        (rule,) = aws.made("PutRule")
+        (target,) = aws.made("PutTargets")[0]["Targets"]
+        url = dev.client("sqs").get_queue_url(QueueName=rule["Name"])["QueueUrl"]
+        attributes = dev.client("sqs").get_queue_attributes(
+            QueueUrl=url, AttributeNames=["QueueArn"]
+        )["Attributes"]
+        assert target["Arn"] == attributes["QueueArn"]
+    assert json.loads(rule["EventPattern"]) == {
+        "source": ["scones.classifier"],
+        "detail-type": ["VehicleClassified"],
+    }
+
+
+def test_the_subscriber_leaves_nothing_behind_even_when_something_fails(
+    aws: Any, dev: Environment
+) -> None:
+    with pytest.raises(ValueError, match="why"), demo._subscriber(dev):
+        raise ValueError("why")
+    assert dev.client("events").list_rules()["Rules"] == []
+    assert "QueueUrls" not in dev.client("sqs").list_queues()
+
+
+# Waiting for captures
+
+
+@pytest.mark.parametrize("at_once", [True, False])
+def test_the_report_waits_until_every_answered_upload_is_captured(
+    dev: Environment,
+    screen: Screen,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    at_once: bool,
+) -> None:
+    # Of the four, one was rejected and never reached the endpoint.
+    found = iter([3] if at_once else [0, 2, 3])
+    written: list[int] = []
+
+    def gather(*_args: Any) -> Any:
+        count = next(found)
+        return SimpleNamespace(inferences=[None] * count, captured_records=count)
+
+    monkeypatch.setattr(monitoring, "gather", gather)
+    monkeypatch.setattr(monitoring, "write", lambda data, _: written.append(data.captured_records))
+    monkeypatch.setattr(time, "sleep", lambda _seconds: None)
+    provisioned = SimpleNamespace(outputs={}, bucket=None)
+    demo._report(dev, provisioned, screen, None, _run(), tmp_path)  # type: ignore[arg-type]
+    assert written == [3]
+
+
+def test_a_report_whose_captures_never_come_is_written_with_what_there_is(
+    dev: Environment, screen: Screen, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    data = SimpleNamespace(inferences=[None], captured_records=1)
+    written: list[Any] = []
+    monkeypatch.setattr(monitoring, "gather", lambda *_args: data)
+    monkeypatch.setattr(monitoring, "write", lambda found, _: written.append(found))
+    monkeypatch.setattr(demo, "CAPTURE_TIMEOUT_S", 0.0)
+    provisioned = SimpleNamespace(outputs={}, bucket=None)
+    demo._report(dev, provisioned, screen, None, _run(), tmp_path)  # type: ignore[arg-type]
+    assert written == [data]
+
+
+# Removing everything
+
+
+def test_models_go_before_buckets_buckets_before_terraforms_and_then_all_is_looked_at(
+    dev: Environment, screen: Screen, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    order: list[str] = []
+
+    def note(text: str, result: Any = None) -> Callable[..., Any]:
+        return lambda *args: (order.append(text.format(*map(str, args))), result)[1]
+
+    outputs = {"uploads_bucket": "uploads", "artifacts_bucket": "artifacts"}
+    monkeypatch.setattr(terraform, "open_workspace", note("open"))
+    monkeypatch.setattr(terraform, "outputs", lambda _workspace: outputs)
+    monkeypatch.setattr(terraform, "destroy", note("terraform", 3))
+    monkeypatch.setattr(destroy, "remove_models", note("models"))
+    monkeypatch.setattr(destroy, "empty_bucket", note("bucket {1}"))
+    monkeypatch.setattr(destroy, "inventory", note("inventory", ["queue left"]))
+    assert demo.destroy_environment(dev, screen) == ["queue left"]
+    assert order == [
+        "open",
+        "models",
+        "bucket uploads",
+        "bucket artifacts",
+        "terraform",
+        "inventory",
+    ]
+
+
+def test_an_environment_that_was_never_provisioned_can_be_destroyed(
+    dev: Environment, screen: Screen, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(terraform, "open_workspace", lambda _environment: None)
+    monkeypatch.setattr(terraform, "outputs", lambda _workspace: {})
+    monkeypatch.setattr(terraform, "destroy", lambda *_args: 0)
+    monkeypatch.setattr(destroy, "remove_models", lambda *_args: None)
+    monkeypatch.setattr(destroy, "inventory", lambda _environment: [])
+    assert demo.destroy_environment(dev, screen) == []
+
+
+# Answers in one line
+
+
+def test_an_accepted_answer_says_where_the_driver_goes() -> None:
+    answer = {
+        "decision": "accepted",
+        "label": "bicycle",
+        "confidence": 0.97351,
+        "assignment": {"loading_bay": "A", "max_distance_km": 3.0},
+    }
+    expected = "bicycle with confidence 0.974: accepted, bay A, orders up to 3 km"
+    assert describe_answer(answer) == expected
+
+
+def test_an_answer_for_review_has_no_assignment() -> None:
+    answer = {"decision": "review", "label": "bicycle", "confidence": 0.6}
+    assert describe_answer(answer) == "bicycle with confidence 0.600: review"
+
+
+def test_a_rejected_answer_gives_the_reason() -> None:
+    answer = {"decision": "rejected", "reason": "empty", "detail": "The file is empty."}
+    assert describe_answer(answer) == "rejected [empty]: The file is empty."
+
+
+# One at a time
+
+
+def test_a_second_demo_in_the_same_folder_is_told_so(tmp_path: Path) -> None:
+    lock = tmp_path / "new" / "demo.lock"
+    with (
+        demo.only_one(lock),
+        pytest.raises(UserError, match="Another `make demo` runs"),
+        demo.only_one(lock),
+    ):
+        pytest.fail("Two demos run.")
+
+
+def test_the_next_demo_may_run_when_the_first_has_ended_or_failed(tmp_path: Path) -> None:
+    lock = tmp_path / "demo.lock"
+    with pytest.raises(ValueError, match="why"), demo.only_one(lock):
+        raise ValueError("why")
+    with demo.only_one(lock):
+        assert lock.exists()
+
+
+def _python(program: str, **environ: str) -> subprocess.Popen[bytes]:
+    program = f"import sys; sys.path.insert(0, {str(ROOT)!r})\n{program}"
+    return subprocess.Popen(
+        [sys.executable, "-c", program],
+        stdout=subprocess.PIPE,
+        env={**os.environ, **environ},
+    )
+
+
+def test_a_killed_demo_does_not_keep_the_next_one_from_running(tmp_path: Path) -> None:
+    lock = tmp_path / "demo.lock"
+    killed = _python(
+        "import pathlib, time\n"
+        "from scripts.demo import only_one\n"
+        f"with only_one(pathlib.Path({str(lock)!r})):\n"
+        "    print('held', flush=True)\n"
+        "    time.sleep(60)\n"
+    )
+    assert killed.stdout
+    assert killed.stdout.readline() == b"held\n"
+    with pytest.raises(UserError), demo.only_one(lock):
+        pytest.fail("Two demos run.")
+    killed.kill()
+    killed.communicate()
+    with demo.only_one(lock):
+        assert lock.exists()
+
+
+# Ending with make
+
+_MAKE = """
+import subprocess
+subprocess.Popen([sys.executable, "-c", sys.argv[1]]).wait()
+"""
+_DEMO = """
+import sys, time
+sys.path.insert(0, {root!r})
+from scripts.demo import end_with_make
+end_with_make(0.02)
+print("ready", flush=True)
+try:
+    time.sleep(60)
+except KeyboardInterrupt:
+    print("stopped as if by Ctrl-C", flush=True)
+"""
+
+
+def test_a_demo_whose_make_is_killed_stops_as_if_by_ctrl_c() -> None:
+    program = _DEMO.format(root=str(ROOT))
+    make = subprocess.Popen(
+        [sys.executable, "-c", f"import sys{_MAKE}", program],
+        stdout=subprocess.PIPE,
+        env={**os.environ, "MAKELEVEL": "1"},
+    )
+    assert make.stdout
+    assert make.stdout.readline() == b"ready\n"
+    make.kill()
+    # Up to the end of what the demo prints, which is the end of the demo.
+    assert make.stdout.read() == b"stopped as if by Ctrl-C\n"
+    make.stdout.close()
+    make.wait()
+
+
+def test_a_demo_that_was_not_started_by_make_is_not_watched(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delenv("MAKELEVEL", raising=False)
+    started: list[Any] = []
+    monkeypatch.setattr("threading.Thread.start", lambda thread: started.append(thread))
+    demo.end_with_make()
+    assert started == []
+    monkeypatch.setenv("MAKELEVEL", "1")
+    demo.end_with_make()
+    assert len(started) == 1
