@@ -152,9 +152,7 @@ def _local_variables(environ: Mapping[str, str], region: str) -> dict[str, str]:
     if "AWS_ENDPOINT_URL" not in endpoints:  # without it, every other service would be AWS's own
         endpoints = _running_cloud() | endpoints
         _refuse_beyond_loopback(endpoints)
-    variables = {
-        key: value for key, value in environ.items() if not key.startswith(("AWS_", "TF_AWS_"))
-    }
+    variables = {key: value for key, value in environ.items() if not key.startswith("AWS_")}
     return variables | endpoints | dummy_credentials(region) | unproxied(endpoints, environ)
 
 

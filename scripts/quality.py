@@ -130,9 +130,9 @@ def choose_threshold(
     ordered = sorted(predictions, key=lambda p: p.confidence)
     confidences = [p.confidence for p in ordered]
     right = [0, *accumulate(p.correct for p in ordered)]
-    # What is accepted changes only just above a confidence that occurs: one step or, where the
-    # product was rounded down, two.
-    above = {(math.floor(c * STEPS) + step) / STEPS for c in confidences for step in (1, 2)}
+    # What is accepted changes only just above a confidence that occurs: at the step that is next
+    # to it, or at the one after.
+    above = {(round(c * STEPS) + step) / STEPS for c in confidences for step in (0, 1)}
     for value in sorted({lowest, *(v for v in above if lowest < v <= 1)}):
         start = bisect_left(confidences, value)
         accepted = len(ordered) - start

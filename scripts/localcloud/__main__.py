@@ -34,7 +34,7 @@ from scripts.localcloud.server import Server
 
 START_TIMEOUT_S = 30.0
 CLEAR_TIMEOUT_S = 5.0
-END_GRACE_S = 1.0
+END_GRACE_S = 0.3
 # Where no system takes the ports of outgoing connections from.
 PORTS = range(20_000, 32_000)
 # All that may be in the folder, beside cloud.log, into which this process itself writes. Nothing

@@ -88,7 +88,7 @@ def _start(folder: Path, detached: bool) -> "subprocess.Popen[bytes]":
 def _is_run_by(cloud: Cloud, process: "subprocess.Popen[bytes]") -> bool:
     """Whether `process` is the cloud's, or the guard above it."""
     try:
-        return process.pid in (cloud.pid, psutil.Process(cloud.pid).ppid())
+        return process.pid == cloud.pid or process.pid == psutil.Process(cloud.pid).ppid()
     except psutil.NoSuchProcess:
         return False
 

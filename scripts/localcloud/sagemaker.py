@@ -56,7 +56,7 @@ class SageMaker:
             self.operations[f"Describe{kind.name}"] = self._describer(kind)
             self.operations[f"List{kind.name}s"] = self._lister(kind)
 
-    def does(self, operation: str, request: dict[str, Any]) -> bool:
+    def handles(self, operation: str, request: dict[str, Any]) -> bool:
         """Whether this is ours to answer; what is not, moto may know."""
         if operation in ("ListTags", "AddTags", "DeleteTags"):
             parts = request["ResourceArn"].split(":", 5)[5].partition("/")

@@ -78,7 +78,10 @@ class _Handler(BaseHTTPRequestHandler):
             self.close_connection = True
             raise ServiceError("ValidationError", "A request must have a Content-Length.", 411)
         if int(length) <= MAX_BODY_BYTES:
-            return self.rfile.read(int(length))
+            body = self.rfile.read(int(length))
+            if len(body) < int(length):
+                raise ConnectionError("The client went away before it had sent its request.")
+            return body
         # A client that is still sending would not see the answer.
         left = int(length)
         while left and (chunk := self.rfile.read(min(left, 65_536))):
@@ -124,7 +127,7 @@ class _Handler(BaseHTTPRequestHandler):
             return
         request = parse_request("sagemaker", operation, body)
         sagemaker = self.server.sagemaker
-        if sagemaker.does(operation, request):
+        if sagemaker.handles(operation, request):
             self._send(200, encode(sagemaker.operations[operation](request)))
         else:
             self._send(*self.server.moto.answer(*asked))

@@ -2,6 +2,7 @@
 
 import http.client
 import json
+import socket
 from urllib.parse import urlsplit
 
 import pytest
@@ -109,6 +110,15 @@ def test_a_body_of_six_megabytes_reaches_the_endpoint(cloud, endpoint):
 def test_a_request_without_a_length_is_refused(cloud):
     status, _ = post(cloud, {"Transfer-Encoding": "chunked"}, b"0\r\n\r\n")
     assert status == 411
+
+
+def test_a_request_that_breaks_off_is_not_taken_for_a_whole_one(cloud, endpoint):
+    address = urlsplit(cloud.endpoints["AWS_ENDPOINT_URL_SAGEMAKER"])
+    with socket.create_connection((address.hostname, address.port), timeout=10) as connection:
+        head = f"POST /endpoints/{endpoint}/invocations HTTP/1.1\r\nContent-Length: 10\r\n\r\n"
+        connection.sendall(head.encode() + b"half")
+        connection.shutdown(socket.SHUT_WR)
+        assert connection.recv(100) == b""
 
 
 def test_an_inference_id_that_is_too_long_is_refused(cloud, endpoint):

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import re
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -241,7 +243,8 @@ def test_local_never_sees_the_users_credentials_or_settings(
     }
     variables = open_environment("local", {**users, "PATH": "/bin"}).variables
     assert not set(users.values()) & set(variables.values())
-    assert variables["AWS_ACCESS_KEY_ID"] == "test"
+    assert variables["AWS_ACCESS_KEY_ID"] == variables["AWS_SECRET_ACCESS_KEY"] == "test"
+    assert variables["AWS_REGION"] == variables["AWS_DEFAULT_REGION"] == "us-east-1"
     assert variables["AWS_CONFIG_FILE"] == os.devnull
     assert variables["AWS_SHARED_CREDENTIALS_FILE"] == os.devnull
     assert variables["AWS_EC2_METADATA_DISABLED"] == "true"
@@ -432,6 +435,27 @@ def test_the_projects_own_environments_open(
     opened = open_environment(name, environ)
     assert opened.prefix == f"scones-{name}"
     assert opened.var_file == ROOT / "terraform" / "environments" / f"{name}.tfvars"
+
+
+@pytest.mark.parametrize("setting", ["", "elsewhere/cloud"])
+def test_the_local_cloud_lies_in_the_checkout_unless_another_folder_is_named(
+    tmp_path: Path, setting: str
+) -> None:
+    program = (
+        f"import sys; sys.path.insert(0, {str(ROOT)!r})\n"
+        "from scripts import environment\n"
+        "print(environment.LOCAL_CLOUD, environment.LOCAL_CLOUD_FILE, sep='\\n')\n"
+    )
+    answer = subprocess.run(
+        [sys.executable, "-S", "-c", program],
+        cwd=tmp_path,
+        env={**os.environ, "SCONES_LOCAL_CLOUD": setting},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    expected = tmp_path / setting if setting else ROOT / ".local" / "cloud"
+    assert answer.stdout.splitlines() == [str(expected), str(expected / "cloud.json")]
 
 
 # What an environment does

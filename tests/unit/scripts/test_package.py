@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import stat
+import sys
+import threading
+import time
 import zipfile
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
+import psutil
 import pytest
 
 from scripts import package
@@ -246,10 +252,35 @@ def test_an_interrupted_installation_keeps_nothing(
     assert list((root / "wheels").iterdir()) == []
 
 
+def test_who_stops_waiting_stops_pip(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    started = tmp_path / "started"
+    pip = tmp_path / "python"
+    pip.write_text(f"#!/bin/sh\necho $$ > {started}.tmp; mv {started}.tmp {started}\nsleep 20\n")
+    pip.chmod(0o755)
+
+    def interrupt_once_it_runs() -> None:
+        while not started.exists():
+            time.sleep(0.01)
+        signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
+
+    python = SimpleNamespace(executable=str(pip), implementation=sys.implementation)
+    monkeypatch.setattr(package, "sys", python)
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    threading.Thread(target=interrupt_once_it_runs).start()
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            package._install(AWS_TARGET, tmp_path / "packages")
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert not psutil.pid_exists(int(started.read_text()))
+
+
 def test_packages_are_built_for_what_the_environments_file_says(dev: Environment) -> None:
     assert package.target_of(dev) == AWS_TARGET
     other = replace(dev, settings={"lambda_architecture": "x86_64", "region": "us-east-1"})
     assert package.target_of(other) == X86_TARGET
+    newer = replace(dev, settings={"lambda_runtime": "python3.14"})
+    assert package.target_of(newer) == Target("aws", "python3.14", "arm64")
     assert package.target_of(replace(dev, name="local")) == LOCAL_TARGET
 
 

@@ -6,7 +6,7 @@ import math
 from fractions import Fraction
 
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
 from scripts import quality
@@ -184,6 +184,11 @@ def test_a_sure_and_wrong_prediction_leaves_the_target_unreached() -> None:
     assert chosen == Threshold(1.0, 1.0, 0.5, reached=False)
 
 
+def test_no_threshold_is_above_1_even_where_scores_are_by_rounding() -> None:
+    predictions = [Prediction("p", 0, (1.005, 0.0)), Prediction("p", 1, (1.002, 0.0))]
+    assert quality.choose_threshold(predictions, 1.0) == Threshold(1.0, 1.0, 0.5, reached=False)
+
+
 def test_no_threshold_below_the_lowest_is_chosen() -> None:
     predictions = [_prediction(0.9), Prediction("p", 1, (0.4, 0.3, 0.3))]
     assert quality.choose_threshold(predictions, 0.97, lowest=0.3).value == 0.4001
@@ -203,7 +208,10 @@ def _scored(confidence: float, correct: bool) -> Prediction:
     return Prediction("p", 0 if correct else 1, (confidence, 0.0))
 
 
+@settings(max_examples=60)
 @given(_ANSWERS, st.sampled_from([0.5, 0.75, 0.97, 1.0]))
+@example([(1.0, True), (0.9823999999999999, False)], 0.75)  # its product with 10,000 is 9,824
+@example([(1.0, True), (0.5701, False)], 1.0)  # and this one's is above 5,701
 def test_no_lower_threshold_of_four_decimals_would_do(
     answers: list[tuple[float, bool]], target: float
 ) -> None:

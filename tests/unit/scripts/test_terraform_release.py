@@ -143,6 +143,19 @@ def test_without_one_the_pinned_release_is_downloaded(
     assert list((tmp_path / "bin").iterdir()) == [binary]
 
 
+def test_a_download_is_announced_and_makes_the_folders_it_needs(
+    on_path: Callable[[str], Path],
+    releases: Releases,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    on_path("")
+    folder = tmp_path / "new" / "bin"
+    terraform_release.find(folder, releases.url).unlink()
+    assert terraform_release.find(folder, releases.url).exists()
+    assert capsys.readouterr().err == f"Downloading Terraform {PINNED}\n" * 2
+
+
 def test_a_file_that_does_not_run_has_no_version(tmp_path: Path) -> None:
     broken = tmp_path / "terraform"
     broken.write_bytes(b"\x7fELF")
