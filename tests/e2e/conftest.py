@@ -62,6 +62,17 @@ class Place:
         self._dataset = dataset
         self._started = 0
 
+    def invoke(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
+        """Run another task in this place, to its end."""
+        return subprocess.run(
+            [sys.executable, "-m", "invoke", *arguments],
+            cwd=ROOT,
+            env={**os.environ, "SCONES_LOCAL_CLOUD": str(self.cloud)},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
     def start(self, *options: str) -> Demo:
         command = [
             *(sys.executable, "-m", "invoke", "demo", "--source", str(self._dataset)),

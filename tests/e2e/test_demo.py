@@ -26,11 +26,12 @@ def killed_place(place):
 
 @pytest.fixture(scope="module")
 def finished(killed_place) -> dict[str, Any]:
-    """The summary of a demo that ran after all of that."""
-    demo = killed_place.start()
+    """The summary of a demo that ran after all of that, and of the tasks that followed it."""
+    demo = killed_place.start("--keep")
     assert demo.process.wait(600) == 0, demo.log.read_text()
     summary: dict[str, Any] = json.loads((killed_place.out / "summary.json").read_text())
-    return {**summary, "log": demo.log.read_text()}
+    tasks = {task: killed_place.invoke(task) for task in ("plan", "destroy", "cloud.down")}
+    return {**summary, "tasks": tasks}
 
 
 def test_a_demo_works_after_others_were_killed_during_apply_training_and_run(finished):
@@ -56,14 +57,22 @@ def test_the_model_learns_what_can_be_learnt(finished):
     assert finished["evaluation"]["accuracy"] > 0.8
 
 
+def test_a_plan_right_after_the_second_apply_shows_no_change(finished):
+    plan = finished["tasks"]["plan"]
+    assert plan.returncode == 0, plan.stdout + plan.stderr
+    assert "No changes" in plan.stdout
+
+
 def test_nothing_is_left_behind(finished, killed_place):
-    assert finished["cleanup"]["remaining"] == 0
+    destroy = finished["tasks"]["destroy"]
+    assert destroy.returncode == 0, destroy.stdout + destroy.stderr
+    assert ", 0 left" in destroy.stdout
     killed_place.assert_empty()
 
 
 def test_the_summary_names_every_step_and_its_time(finished):
     steps = {"package", "provision", "stage", "train", "evaluate", "endpoint", "apply", "run"}
-    assert steps | {"cloud", "classify", "report", "destroy", "total"} <= set(finished["seconds"])
+    assert steps | {"cloud", "classify", "report", "total"} <= set(finished["seconds"])
 
 
 def test_the_report_is_one_file_that_needs_nothing_else(finished, killed_place):

@@ -8,6 +8,13 @@ resource "aws_s3_object" "package" {
   source      = each.value
   source_hash = filebase64sha256(each.value)
 
+  # An object of a tagged bucket needs no tags of its own, and an object can carry ten at most.
+  override_provider {
+    default_tags {
+      tags = {}
+    }
+  }
+
   lifecycle {
     precondition {
       condition     = fileexists(each.value)

@@ -4,7 +4,7 @@ import pytest
 
 from scripts.localcloud.training_output import OutputTail, failure_reason
 
-COMMAND = ["/venv/bin/python", "-u", "/work/job/code/train.py", "--epochs", "1"]
+COMMAND = ["/venv/bin/python", "-u", "/opt/ml/code/train.py", "--epochs", "1"]
 
 
 def metrics(regex, *lines):
