@@ -12,7 +12,7 @@ READY  := $(VENV)/.ready
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 	@echo
-	@echo "  ENV=<name> chooses terraform/environments/<name>.tfvars, for plan, deploy, and destroy."
+	@echo "  ENV=<name> chooses terraform/environments/<name>.tfvars, for plan, deploy and destroy."
 	@echo "  Finer steps: $(INVOKE) --list"
 
 setup: $(READY) ## Make the virtual environment and find or download Terraform
@@ -21,7 +21,7 @@ setup: $(READY) ## Make the virtual environment and find or download Terraform
 $(READY): requirements.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 	  { echo "Python 3.11 or newer is needed; this is $$($(PYTHON) --version). Try: make setup PYTHON=python3.12"; exit 1; }
-	@echo "Installing the pinned dependencies into $(VENV) (once; about 1 GB)"
+	@echo "Installing the pinned dependencies into $(VENV) (once; about 2 GB)"
 	@$(PYTHON) -m venv $(VENV)
 	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
 	@touch $(READY)
