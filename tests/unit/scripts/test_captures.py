@@ -68,8 +68,8 @@ def _times(bucket: Bucket, since: datetime, until: datetime) -> list[datetime]:
 def test_every_record_of_every_file_is_read_in_the_order_of_time(
     bucket: Bucket, capture: Capture
 ) -> None:
-    capture(NOON + 3 * MINUTE, NOON + 4 * MINUTE)
-    capture(NOON + MINUTE, NOON + 2 * MINUTE)
+    capture(NOON + MINUTE, NOON + 4 * MINUTE)
+    capture(NOON + 2 * MINUTE, NOON + 3 * MINUTE)
     expected = [NOON + number * MINUTE for number in (1, 2, 3, 4)]
     assert _times(bucket, NOON, NOON + HOUR) == expected
 
@@ -112,8 +112,9 @@ def test_files_of_other_hours_are_not_even_fetched(
     bucket: Bucket, capture: Capture, aws: Any
 ) -> None:
     wanted = capture(NOON)
-    capture(NOON - 3 * HOUR)
-    capture(NOON + 30 * HOUR)
+    for away in (HOUR + MINUTE, 24 * HOUR):
+        capture(NOON, written_at=NOON - away)
+        capture(NOON, written_at=NOON + away)
     assert _times(bucket, NOON, NOON) == [NOON]
     assert [request["Key"] for request in aws.made("GetObject")] == [wanted]
 

@@ -196,6 +196,82 @@ def test_the_subscriber_leaves_nothing_behind_even_when_something_fails(
     assert "QueueUrls" not in dev.client("sqs").list_queues()
 
 
+# The summary
+
+
+@pytest.fixture
+def parts(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Every part of the demo, replaced by a note of it and what it would return."""
+    noted: list[str] = []
+    evaluation = SimpleNamespace(
+        accuracy=0.965,
+        accuracy_interval=(0.93, 0.983),
+        chosen=SimpleNamespace(value=0.8125),
+        coverage=0.94,
+        accepted_accuracy=0.98,
+    )
+    deployed = (
+        "provisioned",
+        "splits",
+        SimpleNamespace(counts={"train": {"bicycle": 3, "motorcycle": 4}, "test": {"bicycle": 2}}),
+        SimpleNamespace(algorithm="efficientnet", seconds=133, job="the-job"),
+        evaluation,
+        SimpleNamespace(labels=("bicycle", "motorcycle")),
+    )
+
+    def replaced(name: str, value: Any) -> Callable[..., Any]:
+        return lambda *_args, **_options: (noted.append(name), value)[1]
+
+    monkeypatch.setattr(demo.pipeline, "deploy", replaced("deploy", deployed))
+    monkeypatch.setattr(demo, "_classify_everything", replaced("everything", _run()))
+    monkeypatch.setattr(demo, "_classify_one", replaced("one", {"label": "bicycle"}))
+    report = SimpleNamespace(captured_records=201)
+    monkeypatch.setattr(demo, "_report", replaced("report", report))
+    monkeypatch.setattr(demo, "destroy_environment", replaced("destroy", ["queue left"]))
+    return noted
+
+
+def test_the_summary_has_every_figure_under_its_name(
+    parts: list[str], dev: Environment, screen: Screen, tmp_path: Path
+) -> None:
+    screen.seconds["train"] = 133.5
+    summary = demo.run(dev, screen, None, keep=False, folder=tmp_path / "new")
+    assert json.loads((tmp_path / "new" / "summary.json").read_text()) == summary
+    seconds = summary.pop("seconds")
+    assert seconds.keys() == {"train", "total"}
+    assert summary.pop("versions") == demo.versions()
+    assert summary == {
+        "dataset": {"train": 7, "test": 2, "classes": ["bicycle", "motorcycle"]},
+        "training": {"algorithm": "efficientnet", "seconds": 133, "job": "the-job"},
+        "evaluation": {
+            "accuracy": 0.965,
+            "accuracy_interval": [0.93, 0.983],
+            "threshold": 0.8125,
+            "coverage": 0.94,
+            "accepted_accuracy": 0.98,
+        },
+        "workflow": workflow_summary(_run()),
+        "classify": {"label": "bicycle"},
+        "capture": {"records": 201},
+        "cleanup": {"remaining": 1},
+    }
+
+
+def test_captures_are_read_back_before_they_are_removed(
+    parts: list[str], dev: Environment, screen: Screen, tmp_path: Path
+) -> None:
+    demo.run(dev, screen, None, keep=False, folder=tmp_path)
+    assert parts == ["deploy", "everything", "one", "report", "destroy"]
+
+
+def test_what_is_kept_is_not_removed_and_nothing_is_said_to_remain(
+    parts: list[str], dev: Environment, screen: Screen, tmp_path: Path
+) -> None:
+    summary = demo.run(dev, screen, None, keep=True, folder=tmp_path)
+    assert "destroy" not in parts
+    assert summary["cleanup"] == {"remaining": None}
+
+
 # Waiting for captures
 
 

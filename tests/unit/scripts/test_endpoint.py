@@ -111,6 +111,38 @@ def test_a_first_deployment_creates_the_endpoint_under_the_environments_name(
     assert aws.made("UpdateEndpoint") == []
 
 
+def test_a_configuration_says_what_it_belongs_to(
+    sagemaker: SageMaker, aws: Any, bucket: Bucket, dev: Environment
+) -> None:
+    _deploy(dev, bucket)
+    (config,) = aws.made("CreateEndpointConfig")
+    tags = {tag["Key"]: tag["Value"] for tag in config["Tags"]}
+    assert tags == {"Project": "scones", "Environment": "dev"}
+    assert config["EndpointConfigName"].startswith("scones-dev-")
+
+
+@pytest.mark.parametrize(
+    ("states", "said"),
+    [
+        ([None], ["creating"]),
+        (["InService"], ["updating"]),
+        (["Updating", "InService"], ["waiting: the endpoint is Updating", "updating"]),
+        (["Failed"], ["removing the endpoint, which is Failed", "creating"]),
+    ],
+)
+def test_who_waits_is_told_what_for(
+    sagemaker: SageMaker,
+    bucket: Bucket,
+    dev: Environment,
+    states: list[str | None],
+    said: list[str],
+) -> None:
+    sagemaker.states = states
+    seen: list[str] = []
+    endpoint.deploy(dev, bucket, MODEL, say=seen.append)
+    assert seen == said
+
+
 def test_a_later_deployment_updates_the_endpoint_with_a_new_configuration(
     sagemaker: SageMaker, aws: Any, bucket: Bucket, dev: Environment
 ) -> None:

@@ -294,10 +294,22 @@ def test_what_came_of_it_is_kept_beside_the_model(
     found = _evaluate(dev, dataset)
     kept = dataset.read_json(evaluation_key(MODEL.name))
     assert kept == json.loads(json.dumps(found.document()))
-    assert kept["threshold"] == found.chosen.value
-    assert kept["target"] == 0.97
-    assert kept["labels"] == ["bicycle", "motorcycle"]
-    assert [item["label"] for item in kept["by_class"]] == ["bicycle", "motorcycle"]
+    assert [item["label"] for item in kept.pop("by_class")] == ["bicycle", "motorcycle"]
+    assert kept.pop("accuracy_interval") == list(found.accuracy_interval)
+    assert kept == {
+        "model_name": MODEL.name,
+        "labels": ["bicycle", "motorcycle"],
+        "samples": 4,
+        "accuracy": 0.75,
+        "confusion": [[1, 1], [0, 2]],
+        "target": 0.97,
+        "threshold": 0.5,
+        "target_reached": True,
+        "validation_coverage": 1.0,
+        "validation_accepted_accuracy": 1.0,
+        "coverage": 1.0,
+        "accepted_accuracy": 0.75,
+    }
 
 
 def test_nothing_is_kept_of_an_evaluation_that_failed(

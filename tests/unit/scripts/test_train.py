@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import re
+import subprocess
 import tarfile
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -167,6 +170,31 @@ def test_the_job_says_what_it_belongs_to_and_what_it_was_trained_on(
     _train(dev, staged)
     tags = {tag["Key"]: tag["Value"] for tag in _job(sagemaker)["Tags"]}
     assert tags == {"Project": "scones", "Environment": "dev", "DatasetId": "0123456789ab"}
+
+
+def test_the_model_will_know_the_commit_it_was_trained_from(
+    sagemaker: Any, staged: Bucket, dev: Environment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(train, "git_commit", lambda: "0123abc")
+    _train(dev, staged)
+    assert _job(sagemaker)["Environment"]["GIT_COMMIT"] == "0123abc"
+
+
+def test_the_commit_is_the_checkouts_own(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for name in [name for name in os.environ if name.startswith("GIT_")]:
+        monkeypatch.delenv(name)  # a hook that runs the tests sets them, to another repository
+    monkeypatch.setattr(train, "ROOT", tmp_path)
+    monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
+    assert train.git_commit() == "unknown"
+    identity = ["-c", "user.name=A", "-c", "user.email=a@example.com", "-c", "commit.gpgsign=false"]
+    for command in (["init", "--quiet"], ["commit", "--quiet", "--allow-empty", "--message=a"]):
+        subprocess.run(["git", *identity, *command], cwd=tmp_path, check=True)
+    assert re.fullmatch(r"[0-9a-f]{40}", train.git_commit())
+
+
+def test_without_git_the_commit_is_unknown(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert train.git_commit() == "unknown"
 
 
 def test_metrics_are_read_from_what_the_algorithm_prints() -> None:
