@@ -370,7 +370,13 @@ def destroy(_: Context, env: str = DEFAULT_ENV, yes: bool = False) -> None:
     """Remove everything of an environment, data included; show what is left."""
     environment, screen = use(env), Screen()
     if not yes and not environment.is_local:
-        answer = input(f"This deletes every picture, model and record of '{env}'. Type its name: ")
+        question = f"This deletes every picture, model and record of '{env}'. Type its name: "
+        try:
+            answer = input(question)
+        except EOFError as error:
+            raise UserError(
+                "Nobody is there to answer, so nothing was removed. Add --yes."
+            ) from error
         if answer != env:
             raise UserError("Nothing was removed.")
     remaining = demo_module.destroy_environment(environment, screen)

@@ -1,342 +1,21 @@
-"""The tasks and the Makefile: they explain themselves, and a person's mistake is one line."""
+"""Tasks pass on what they are given, and print what comes of it."""
 
 from __future__ import annotations
 
-import errno
-import inspect
 import os
 import re
 import shlex
-import shutil
-import signal
-import subprocess
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from botocore.exceptions import ClientError, EndpointConnectionError
-from invoke import Exit, Program
+from invoke import Exit
 
 import tasks
-from scripts.console import Screen
 from scripts.environment import ROOT, Environment
-from scripts.errors import UserError
-
-ALL_TASKS = {
-    name: task
-    for collection in (tasks.namespace, tasks.cloud)
-    for name, task in collection.tasks.items()
-}
-MAKEFILE = (ROOT / "Makefile").read_text("utf-8")
-
-
-@pytest.fixture(autouse=True)
-def _signals() -> Iterator[None]:
-    """What a task does about signals ends with its test."""
-    before = {signum: signal.getsignal(signum) for signum in (signal.SIGTERM, signal.SIGHUP)}
-    yield
-    for signum, handler in before.items():
-        signal.signal(signum, handler)
-
-
-@pytest.fixture
-def invoke(capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str, str]]:
-    """invoke("plan", "--env", "dev"): exit code, output and errors, as on the command line."""
-
-    def run(*words: str) -> tuple[int, str, str]:
-        code = 0
-        try:
-            Program(namespace=tasks.namespace).run(["invoke", *words])
-        except SystemExit as end:
-            code = int(end.code or 0)
-        captured = capsys.readouterr()
-        return code, captured.out, captured.err
-
-    return run
-
-
-@pytest.fixture
-def opened(monkeypatch: pytest.MonkeyPatch, dev: Environment) -> Environment:
-    """Every task gets `dev`, provisioned, without asking AWS."""
-    provisioned = SimpleNamespace(outputs={}, bucket=None)
-    monkeypatch.setattr(tasks, "use", lambda _env: dev)
-    monkeypatch.setattr(tasks.pipeline, "open_provisioned", lambda _environment: provisioned)
-    return dev
-
-
-# They explain themselves
-
-
-@pytest.mark.parametrize("name", ALL_TASKS)
-def test_a_tasks_help_is_one_imperative_sentence(name: str) -> None:
-    text = inspect.getdoc(ALL_TASKS[name].body)
-    assert text
-    assert "\n" not in text
-    assert text.endswith(".")
-    assert text[0].isupper()
-
-
-@pytest.mark.parametrize("name", ALL_TASKS)
-def test_every_parameter_of_a_task_is_explained(name: str) -> None:
-    task = ALL_TASKS[name]
-    for argument in task.get_arguments():
-        assert argument.help, f"{name}: {argument.name}"
-    parameters = list(inspect.signature(task.body).parameters)[1:]
-    assert set(task.help or {}) <= {parameter.strip("_") for parameter in parameters}
-
-
-def test_the_list_of_tasks_shows_each_with_its_help(
-    invoke: Callable[..., tuple[int, str, str]],
-) -> None:
-    code, out, _ = invoke("--list")
-    assert code == 0
-    for name, task in ALL_TASKS.items():
-        shown = f"cloud.{name}" if name in tasks.cloud.tasks else name
-        line = next(line for line in out.splitlines() if line.strip().startswith(f"{shown} "))
-        assert (inspect.getdoc(task.body) or "")[:20] in line
-
-
-def test_an_environments_default_is_the_one_that_can_harm_nobody() -> None:
-    for name, task in ALL_TASKS.items():
-        env = inspect.signature(task.body).parameters.get("env")
-        assert env is None or env.default == "local", name
-
-
-def _phony() -> list[str]:
-    match = re.search(r"^\.PHONY:(.*)$", MAKEFILE, re.MULTILINE)
-    assert match
-    return match[1].split()
-
-
-@pytest.fixture(scope="module")
-def make_help() -> str:
-    return subprocess.run(
-        ["make", "help"], cwd=ROOT, capture_output=True, text=True, check=True, timeout=30
-    ).stdout
-
-
-@pytest.mark.parametrize("target", _phony())
-def test_make_help_lists_every_target_with_what_it_does(make_help: str, target: str) -> None:
-    assert re.search(rf"^  make {target} +\S+ \S+", make_help, re.MULTILINE)
-
-
-def test_make_alone_shows_the_help(make_help: str) -> None:
-    answer = subprocess.run(
-        ["make"], cwd=ROOT, capture_output=True, text=True, check=True, timeout=30
-    )
-    assert answer.stdout == make_help
-
-
-def test_every_target_calls_a_task_that_exists() -> None:
-    called = re.findall(r"\$\(INVOKE\) ([a-z.]+)", MAKEFILE)
-    assert called
-    assert set(called) <= set(ALL_TASKS)
-
-
-def test_every_verb_has_both_a_target_and_a_task() -> None:
-    verbs = {"setup", "demo", "test", "lint", "package", "plan", "deploy", "destroy", "bench"}
-    assert verbs <= set(_phony())
-    assert verbs <= set(ALL_TASKS)
-
-
-@pytest.mark.parametrize("target", ["plan", "deploy", "destroy"])
-def test_make_passes_the_environment_on_and_never_chooses_one(target: str) -> None:
-    def command(*words: str) -> str:
-        line = ["make", "--dry-run", "--assume-old=setup", target, *words]
-        return subprocess.run(
-            line, cwd=ROOT, capture_output=True, text=True, check=True, timeout=30
-        ).stdout
-
-    assert f'invoke {target} --env "dev"' in command("ENV=dev")
-    assert f'invoke {target} --env ""' in command()
-
-
-def test_an_old_python_is_refused_before_anything_is_installed(tmp_path: Path) -> None:
-    python = tmp_path / "old-python"
-    python.write_text('#!/bin/sh\ncase "$1" in --version) echo Python 3.9.1;; *) exit 1;; esac\n')
-    python.chmod(0o755)
-    shutil.copy(ROOT / "Makefile", tmp_path)
-    (tmp_path / "requirements.txt").write_text("")
-    answer = subprocess.run(
-        ["make", "setup", f"PYTHON={python}"],
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        timeout=30,
-    )
-    assert answer.returncode != 0
-    assert "Python 3.11 or newer is needed; this is Python 3.9.1" in answer.stdout
-    assert not (tmp_path / ".venv").exists()
-
-
-# A person's mistakes
-
-
-def _ended(function: Callable[[], Any]) -> Exit:
-    """How a friendly task ends."""
-    with pytest.raises(Exit) as caught:
-        tasks.friendly(function)()
-    return caught.value
-
-
-def _raiser(error: BaseException) -> Callable[[], None]:
-    def fail() -> None:
-        raise error
-
-    return fail
-
-
-def test_a_mistake_ends_in_one_line_and_code_1(capsys: pytest.CaptureFixture[str]) -> None:
-    end = _ended(_raiser(UserError("Name an environment.")))
-    assert (end.message, end.code) == ("Error: Name an environment.", 1)
-    assert capsys.readouterr().err == ""
-
-
-def test_the_traceback_is_there_for_those_who_ask(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setenv("SCONES_DEBUG", "1")
-    end = _ended(_raiser(UserError("Name an environment.")))
-    assert end.code == 1
-    assert "Traceback" in capsys.readouterr().err
-
-
-def test_what_aws_refuses_ends_in_one_line(aws_error: Callable[..., ClientError]) -> None:
-    end = _ended(_raiser(aws_error("ExpiredToken", "The token has\nexpired")))
-    assert end.code == 1
-    assert "expired" in end.message
-    assert "\n" not in end.message
-
-
-def test_an_aws_that_cannot_be_reached_ends_in_one_line() -> None:
-    end = _ended(_raiser(EndpointConnectionError(endpoint_url="http://127.0.0.1:9")))
-    assert end.code == 1
-    assert "http://127.0.0.1:9" in end.message
-
-
-def test_a_full_disk_ends_in_one_line() -> None:
-    end = _ended(_raiser(OSError(errno.ENOSPC, "No space left on device", "/some/file")))
-    assert end.code == 1
-    assert "No space left on device" in end.message
-    assert "\n" not in end.message
-
-
-def test_a_bug_is_not_hidden() -> None:
-    with pytest.raises(ZeroDivisionError):
-        tasks.friendly(_raiser(ZeroDivisionError()))()
-    with pytest.raises(FileNotFoundError):
-        tasks.friendly(_raiser(FileNotFoundError()))()
-
-
-def test_ctrl_c_says_how_to_go_on_and_ends_in_code_130() -> None:
-    end = _ended(_raiser(KeyboardInterrupt()))
-    assert end.code == 130
-    assert "again" in end.message
-
-
-@pytest.mark.parametrize("signum", [signal.SIGTERM, signal.SIGHUP])
-def test_a_cancelled_job_and_a_closed_terminal_stop_a_task_as_ctrl_c_does(
-    signum: signal.Signals,
-) -> None:
-    def work() -> None:
-        assert signal.getsignal(signum) != signal.SIG_DFL, "It would end the whole run."
-        signal.raise_signal(signum)
-        time.sleep(5)
-
-    signal.signal(signum, signal.SIG_DFL)
-    assert _ended(work).code == 130
-
-
-def test_a_job_that_is_to_outlive_its_terminal_does() -> None:
-    signal.signal(signal.SIGHUP, signal.SIG_IGN)  # as nohup does
-    assert tasks.friendly(lambda: signal.raise_signal(signal.SIGHUP) or "done")() == "done"
-
-
-def test_a_friendly_function_returns_what_it_returns_and_keeps_its_name() -> None:
-    def add(first: int, second: int = 2) -> int:
-        """Add."""
-        return first + second
-
-    friendly = tasks.friendly(add)
-    assert friendly(1, second=4) == 5
-    assert (friendly.__name__, friendly.__doc__) == ("add", "Add.")
-    assert inspect.signature(friendly) == inspect.signature(add)
-
-
-@pytest.mark.parametrize(
-    ("words", "message"),
-    [
-        (["plan", "--env", ""], "Name an environment"),
-        (["plan", "--env", "nowhere"], "terraform/environments/nowhere.tfvars is missing"),
-        (["deploy", "--env", "../dev"], "There is no environment"),
-        (["package", "--target", "gcp"], "There is no target 'gcp': use aws or local"),
-        (["report", "--since", "soon"], "'soon' is no period"),
-        (["apply", "--env", "dev"], "needs AWS credentials"),
-    ],
-)
-def test_on_the_command_line_a_mistake_is_one_line(
-    invoke: Callable[..., tuple[int, str, str]],
-    no_account: Path,
-    words: list[str],
-    message: str,
-) -> None:
-    code, out, err = invoke(*words)
-    assert code == 1
-    assert out == ""
-    assert err.startswith("Error: ")
-    assert message in err
-    assert len(err.splitlines()) == 1
-
-
-def test_an_endpoint_override_with_real_aws_is_refused_on_the_command_line(
-    invoke: Callable[..., tuple[int, str, str]],
-    no_account: Path,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setenv("AWS_ENDPOINT_URL_S3", "http://127.0.0.1:4566")
-    code, _, err = invoke("deploy", "--env", "dev")
-    assert code == 1
-    assert "unset AWS_ENDPOINT_URL_S3" in err
-
-
-# Small parsers
-
-
-@pytest.mark.parametrize(
-    ("text", "words"),
-    [
-        ("bicycle,motorcycle", ["bicycle", "motorcycle"]),
-        (" bicycle , maple tree ,", ["bicycle", "maple tree"]),
-        ("one", ["one"]),
-        ("", []),
-    ],
-)
-def test_words_are_separated_by_commas(text: str, words: list[str]) -> None:
-    assert tasks.words(text) == words
-
-
-@pytest.mark.parametrize(
-    ("text", "setting"),
-    [
-        ("epochs=3", ("epochs", "3")),
-        ("note=a=b", ("note", "a=b")),
-        ("empty=", ("empty", "")),
-    ],
-)
-def test_a_setting_is_a_name_and_a_value(text: str, setting: tuple[str, str]) -> None:
-    assert tasks.setting(text) == setting
-
-
-@pytest.mark.parametrize("text", ["epochs", "=3", ""])
-def test_what_is_no_setting_is_refused_with_its_form(text: str) -> None:
-    with pytest.raises(UserError, match="Write it as name=value"):
-        tasks.setting(text)
-
-
-# What tasks do
 
 
 def test_a_plan_with_changes_ends_in_code_2_and_one_without_in_0(
@@ -398,53 +77,6 @@ def test_a_report_needs_a_deployment(
     assert "Run: invoke endpoint" in err
 
 
-@pytest.fixture
-def removed(opened: Environment, monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Environments that were destroyed."""
-    names: list[str] = []
-
-    def destroy(environment: Environment, _screen: Screen) -> list[str]:
-        names.append(environment.name)
-        return []
-
-    monkeypatch.setattr(tasks.demo_module, "destroy_environment", destroy)
-    return names
-
-
-@pytest.mark.parametrize(("typed", "destroyed"), [("dev", ["dev"]), ("y", []), ("", [])])
-def test_an_environment_on_aws_is_destroyed_only_when_its_name_is_typed(
-    invoke: Callable[..., tuple[int, str, str]],
-    removed: list[str],
-    monkeypatch: pytest.MonkeyPatch,
-    typed: str,
-    destroyed: list[str],
-) -> None:
-    monkeypatch.setattr("builtins.input", lambda _question: typed)
-    code, _, err = invoke("destroy", "--env", "dev")
-    assert removed == destroyed
-    assert code == (0 if destroyed else 1)
-    assert ("Nothing was removed" in err) is not bool(destroyed)
-
-
-def test_whoever_says_yes_is_not_asked(
-    invoke: Callable[..., tuple[int, str, str]], removed: list[str]
-) -> None:
-    assert invoke("destroy", "--env", "dev", "--yes")[0] == 0
-    assert removed == ["dev"]
-
-
-def test_what_is_left_after_a_destroy_is_shown_and_is_a_failure(
-    invoke: Callable[..., tuple[int, str, str]],
-    opened: Environment,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    left = ["queue scones-dev-review"]
-    monkeypatch.setattr(tasks.demo_module, "destroy_environment", lambda *_args: left)
-    code, out, _ = invoke("destroy", "--env", "dev", "--yes")
-    assert code == 1
-    assert "left: queue scones-dev-review" in out
-
-
 def test_a_tools_failure_is_the_tasks() -> None:
     with pytest.raises(Exit) as caught:
         tasks.run("sh -c 'exit 3'")
@@ -469,125 +101,215 @@ def test_tools_are_those_of_the_virtual_environment(
     assert Path(capfd.readouterr().out.split()[-1]).parent == Path(tasks.sys.executable).parent
 
 
-# The demo's end
-
-
 @pytest.fixture
-def local_cloud(monkeypatch: pytest.MonkeyPatch, opened: Environment, tmp_path: Path) -> list[str]:
-    """A local cloud that only notes that it was started and stopped."""
-    noted: list[str] = []
-
-    def up(**options: Any) -> Any:
-        noted.append("up, detached" if options.get("detached") else "up")
-        return SimpleNamespace(pid=1, endpoints={"AWS_ENDPOINT_URL": "http://127.0.0.1:4566"})
-
-    def down() -> bool:
-        noted.append("down")
-        return False
-
-    monkeypatch.setattr(tasks.control, "up", up)
-    monkeypatch.setattr(tasks.control, "down", down)
-    monkeypatch.setattr(tasks, "LOCAL_CLOUD", tmp_path / "cloud")
-    monkeypatch.delenv("MAKELEVEL", raising=False)
-    return noted
+def ran(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Command lines of tools, which are not run."""
+    commands: list[str] = []
+    monkeypatch.setattr(tasks, "run", lambda command, *_folder: commands.append(command))
+    return commands
 
 
-def _summary(**counts: Any) -> dict[str, Any]:
-    workflow = {
-        "uploaded": 203,
-        "accepted": 190,
-        "review": 10,
-        "rejected": 3,
-        "failed": 0,
-        "missing": 0,
-        "duplicates": 0,
-        "accuracy_accepted": 0.98,
-    }
-    return {
-        "evaluation": {"accuracy": 0.965, "accuracy_interval": [0.93, 0.98], "threshold": 0.8125},
-        "workflow": workflow | counts,
-        "capture": {"records": 201},
-        "cleanup": {"remaining": 0},
-        "seconds": {"total": 240.2},
-    }
-
-
-def test_a_demo_that_went_well_says_what_came_out_and_where_it_is(
-    invoke: Callable[..., tuple[int, str, str]],
-    local_cloud: list[str],
-    monkeypatch: pytest.MonkeyPatch,
+def test_setting_up_says_what_is_used(
+    invoke: Callable[..., tuple[int, str, str]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(tasks.demo_module, "run", lambda *_args, **_options: _summary())
-    code, out, _ = invoke("demo")
+    monkeypatch.setattr(tasks.terraform_release, "find", lambda: Path("/some/terraform"))
+    monkeypatch.setattr(tasks.terraform_release, "version", lambda _binary: (1, 11, 4))
+    code, out, _ = invoke("setup")
     assert code == 0
-    for text in ("0.965", "0.930 to 0.980", "0.8125", "203", "190, right: 0.980", "0, 0, 0"):
-        assert text in out
-    assert "build/demo/report.html" in out
-    assert local_cloud[-1] == "down"
+    assert re.fullmatch(r"Ready: Python 3\.\d+\.\S+, Terraform 1\.11\.4\n", out)
 
 
-def test_a_demo_in_which_something_went_wrong_fails_and_says_what(
+def test_lint_runs_every_check(
     invoke: Callable[..., tuple[int, str, str]],
-    local_cloud: list[str],
+    ran: list[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    summary = _summary(missing=1)
-    monkeypatch.setattr(tasks.demo_module, "run", lambda *_args, **_options: summary)
-    code, _, err = invoke("demo")
-    assert code == 1
-    assert "1 uploads missing" in err
+    validated: list[bool] = []
+    monkeypatch.setattr(tasks.terraform_release, "find", lambda: Path("/my tools/terraform"))
+    monkeypatch.setattr(tasks.terraform, "validate", lambda: validated.append(True))
+    assert invoke("lint")[0] == 0
+    assert ran[:3] == ["ruff format --check .", "ruff check .", "mypy"]
+    assert any(command.startswith("mypy ") for command in ran)  # the algorithm's flat modules
+    assert any(command.startswith("'/my tools/terraform' fmt -check") for command in ran)
+    assert validated == [True]
 
 
-def test_accepted_pictures_that_are_all_wrong_are_counted_as_accepted(
+@pytest.mark.parametrize(("words", "folder"), [([], "tests"), (["--only", "unit"], "tests/unit")])
+def test_tests_are_all_of_them_or_one_kind(
+    invoke: Callable[..., tuple[int, str, str]], ran: list[str], words: list[str], folder: str
+) -> None:
+    assert invoke("test", *words)[0] == 0
+    (command,) = ran
+    assert command.split()[0] == "pytest"
+    assert command.split()[-1] == folder
+
+
+def test_packages_are_listed_with_their_sizes(
+    invoke: Callable[..., tuple[int, str, str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    built: list[str] = []
+
+    def build(target: Any) -> dict[str, Path]:
+        built.append(target.name)
+        return {"infer": ROOT / "Makefile"}
+
+    monkeypatch.setattr(tasks.package, "build", build)
+    for words in (["package"], ["package", "--target", "local"]):
+        code, out, _ = invoke(*words)
+        assert code == 0
+        assert out.split() == [
+            f"{len((ROOT / 'Makefile').read_bytes()) / 1e3:,.1f}",
+            "KB",
+            "Makefile",
+        ]
+    assert built == ["aws", "local"]
+
+
+def test_applying_shows_the_outputs(
     invoke: Callable[..., tuple[int, str, str]],
-    local_cloud: list[str],
+    opened: Environment,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    summary = _summary(accepted=7, accuracy_accepted=0.0)
-    monkeypatch.setattr(tasks.demo_module, "run", lambda *_args, **_options: summary)
-    assert "7, right: 0.000" in invoke("demo")[1]
-
-
-def test_a_demo_that_is_kept_leaves_the_cloud_running_and_says_how_to_stop_it(
-    invoke: Callable[..., tuple[int, str, str]],
-    local_cloud: list[str],
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(tasks.demo_module, "run", lambda *_args, **_options: _summary())
-    code, out, _ = invoke("demo", "--keep")
+    order: list[str] = []
+    provisioned = SimpleNamespace(outputs={"uploads_bucket": "scones-dev-uploads"})
+    monkeypatch.setattr(tasks.pipeline, "build_packages", lambda *_args: order.append("package"))
+    monkeypatch.setattr(
+        tasks.pipeline, "provision", lambda *_args: (order.append("apply"), provisioned)[1]
+    )
+    code, out, _ = invoke("apply")
     assert code == 0
-    assert "invoke cloud.down" in out
-    assert local_cloud[-1] == "up, detached"
+    assert "uploads_bucket = scones-dev-uploads" in out
+    assert order == ["package", "apply"]
 
 
-def test_a_demo_that_fails_leaves_no_cloud_behind(
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        ([], (None, ["bicycle", "motorcycle"], 0)),
+        (
+            ["--source", "some/folder", "--classes", "car, bus", "--seed", "7"],
+            (Path("some/folder"), ["car", "bus"], 7),
+        ),
+    ],
+)
+def test_staging_takes_source_classes_and_seed(
     invoke: Callable[..., tuple[int, str, str]],
-    local_cloud: list[str],
+    opened: Environment,
+    monkeypatch: pytest.MonkeyPatch,
+    words: list[str],
+    expected: tuple[Any, ...],
+) -> None:
+    given: list[Any] = []
+    monkeypatch.setattr(tasks.pipeline, "stage_data", lambda *args: given.append(args[2:]))
+    assert invoke("stage", *words)[0] == 0
+    assert given == [expected]
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        ([], (None, ["bicycle", "motorcycle"])),
+        (["--source", "x", "--classes", "a,b"], (Path("x"), ["a", "b"])),
+    ],
+)
+def test_deploying_takes_source_and_classes(
+    invoke: Callable[..., tuple[int, str, str]],
+    opened: Environment,
+    monkeypatch: pytest.MonkeyPatch,
+    words: list[str],
+    expected: tuple[Any, ...],
+) -> None:
+    given: list[Any] = []
+    monkeypatch.setattr(tasks.pipeline, "deploy", lambda *args: given.append(args[2:]))
+    assert invoke("deploy", *words)[0] == 0
+    assert given == [expected]
+
+
+def test_an_evaluation_is_shown_by_class_with_what_each_was_called(
+    invoke: Callable[..., tuple[int, str, str]],
+    opened: Environment,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    def fail(*_args: Any, **_options: Any) -> None:
-        raise UserError("The training job failed.")
+    found = SimpleNamespace(
+        labels=("bicycle", "motorcycle"),
+        by_class=[
+            SimpleNamespace(label="bicycle", samples=100, precision=0.96, recall=0.97),
+            SimpleNamespace(label="motorcycle", samples=0, precision=None, recall=None),
+        ],
+        confusion=[[97, 3], [0, 0]],
+    )
+    given: list[Any] = []
+    monkeypatch.setattr(
+        tasks.pipeline, "evaluate_model", lambda *args: (given.append(args[3:]), (None, found))[1]
+    )
+    code, out, _ = invoke("evaluate", "--job", "some-job", "--target", "0.99")
+    assert code == 0
+    assert given == [("some-job", 0.99)]
+    heading, *rows = [line.split() for line in out.splitlines()]
+    assert heading[:5] == ["True", "class", "n", "Precision", "Recall"]
+    assert rows == [
+        ["bicycle", "100", "0.960", "0.970", "97", "3"],
+        ["motorcycle", "0", "-", "-", "0", "0"],
+    ]
 
-    monkeypatch.setattr(tasks.demo_module, "run", fail)
-    code, _, err = invoke("demo")
-    assert code == 1
-    assert "The training job failed." in err
-    assert local_cloud[-2:] == ["up", "down"]
 
-
-def test_a_second_demo_at_the_same_time_is_told_so(
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        ([], (None, 100)),
+        (["--capture", "0"], (None, 0)),
+        (["--job", "some-job", "--capture", "25"], ("some-job", 25)),
+    ],
+)
+def test_an_endpoint_takes_a_job_and_how_much_is_captured(
     invoke: Callable[..., tuple[int, str, str]],
-    local_cloud: list[str],
+    opened: Environment,
+    monkeypatch: pytest.MonkeyPatch,
+    words: list[str],
+    expected: tuple[Any, ...],
+) -> None:
+    given: list[Any] = []
+    monkeypatch.setattr(tasks.pipeline, "deploy_endpoint", lambda *args: given.append(args[3:]))
+    assert invoke("endpoint", *words)[0] == 0
+    assert given == [expected]
+
+
+def test_a_classified_photo_is_one_line(
+    invoke: Callable[..., tuple[int, str, str]],
+    opened: Environment,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    inner: list[tuple[int, str, str]] = []
+    answer = {"decision": "review", "label": "bicycle", "confidence": 0.6}
+    given: list[Any] = []
+    monkeypatch.setattr(
+        tasks.workflow, "classify", lambda *args: (given.append(args[2]), answer)[1]
+    )
+    assert invoke("classify", "driver.jpg")[:2] == (0, "bicycle with confidence 0.600: review\n")
+    assert given == [Path("driver.jpg")]
 
-    def run(*_args: Any, **_options: Any) -> dict[str, Any]:
-        inner.append(invoke("demo"))
-        return _summary()
 
-    monkeypatch.setattr(tasks.demo_module, "run", run)
-    assert invoke("demo")[0] == 0
-    ((code, _, err),) = inner
-    assert code == 1
-    assert "Another `make demo` runs in this folder" in err
+@pytest.mark.parametrize("out", [None, "some/page.html"])
+def test_a_report_is_about_the_period_and_says_where_it_is(
+    invoke: Callable[..., tuple[int, str, str]],
+    opened: Environment,
+    monkeypatch: pytest.MonkeyPatch,
+    out: str | None,
+) -> None:
+    periods: list[timedelta] = []
+    written: list[Path] = []
+    data = SimpleNamespace(captured_records=12, outcomes=[None] * 10)
+
+    def gather(*args: Any) -> Any:
+        periods.append(datetime.now(UTC) - args[4])
+        return data
+
+    monkeypatch.setattr(tasks.deployment_module, "load", lambda _bucket: "deployed")
+    monkeypatch.setattr(tasks.monitoring, "gather", gather)
+    monkeypatch.setattr(tasks.monitoring, "write", lambda _data, path: written.append(path))
+    words = ["--out", out] if out else []
+    code, shown, _ = invoke("report", "--env", "dev", "--since", "7d", *words)
+    expected = Path(out) if out else ROOT / "build" / "dev" / "report.html"
+    assert code == 0
+    assert written == [expected]
+    assert shown == f"12 captured records, 10 executions: {expected}\n"
+    assert abs(periods[0] - timedelta(days=7)) < timedelta(minutes=1)

@@ -242,6 +242,25 @@ def test_away_from_a_terminal_every_line_of_the_log_is_kept_as_it_is(screen: Scr
     ]
 
 
+def test_training_shows_its_log_and_says_what_came_of_it(
+    provisioned: Provisioned, dev: Environment, screen: Screen, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    result = SimpleNamespace(job="the-job", seconds=133)
+
+    def train(_environment: object, _bucket: object, role: str, values: Any, on_line: Any) -> Any:
+        assert role == OUTPUTS["sagemaker_role_arn"]
+        assert values == {"epochs": "3"}
+        on_line("one line of the log")
+        return result
+
+    monkeypatch.setattr(pipeline.train, "train", train)
+    assert pipeline.train_model(dev, provisioned, screen, {"epochs": "3"}) is result
+    first, last = _shown(screen).splitlines()
+    assert first.strip() == "one line of the log"
+    assert "the-job: 133 s of training" in last
+    assert list(screen.seconds) == ["train"]
+
+
 # From model to deployment
 
 
