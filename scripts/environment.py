@@ -4,6 +4,7 @@ The rule that keeps people safe is in `open_environment`: `local` refuses to run
 endpoint is a loopback address, and every other environment refuses when an endpoint is overridden.
 """
 
+import fcntl
 import ipaddress
 import json
 import os
@@ -12,7 +13,7 @@ import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 from urllib.parse import urlsplit
 
 from scripts.errors import UserError
@@ -188,10 +189,22 @@ def dummy_credentials(region: str) -> dict[str, str]:
 
 def _running_cloud() -> dict[str, str]:
     try:
-        endpoints = json.loads(LOCAL_CLOUD_FILE.read_text("utf-8"))["endpoints"]
+        with LOCAL_CLOUD_FILE.open(encoding="utf-8") as file:
+            endpoints = json.load(file)["endpoints"]
+            if _is_locked(file):
+                return {str(key): str(value) for key, value in endpoints.items()}
     except (OSError, ValueError, KeyError):
-        raise UserError("The local cloud is not running. Start it: invoke cloud.up") from None
-    return {str(key): str(value) for key, value in endpoints.items()}
+        pass
+    raise UserError("The local cloud is not running. Start it: invoke cloud.up")
+
+
+def _is_locked(file: IO[str]) -> bool:
+    """Whether a local cloud holds this file; the kernel lets go when it dies, even by kill -9."""
+    try:
+        fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    return False
 
 
 def _aws_variables(name: str, environ: Mapping[str, str], region: str) -> dict[str, str]:

@@ -57,6 +57,33 @@ def _read_classes(
     return list(_read(files, root, progress))
 
 
+def read_some_class_folders(root: Path, classes: Sequence[str], progress: Progress) -> list[Sample]:
+    """Pictures from `root/<class>/`, for those classes that have a folder.
+
+    Raises UserError for a folder that is no class's and for a file outside the folders: whoever
+    put pictures there meant them to be read.
+    """
+    found = list(entries(root))
+    loose = [path.name for path in found if not path.is_dir()]
+    if loose:
+        raise UserError(
+            f"{root} has {first_few(loose)} outside the folders of classes: move each picture into "
+            "the folder of its class, and everything else away"
+        )
+    unknown = [path.name for path in found if path.name not in classes]
+    if unknown:
+        raise UserError(
+            f"{root} has the folder {first_few(unknown)}, and the classes are "
+            f"{first_few(classes, 8)}: rename it to its class, or move it away"
+        )
+    files = [
+        (path, classes.index(folder.name))
+        for folder in found
+        for path in _pictures_of(folder, root)
+    ]
+    return list(_read(files, root, progress))
+
+
 def _pictures_of(folder: Path, root: Path) -> Iterator[Path]:
     resolve_inside(folder, root)
     for path in entries(folder):

@@ -85,7 +85,7 @@ def marker(splits: Splits, classes: Sequence[str], listing: Listing) -> StagedOb
         "digest": digest,
         "classes": list(classes),
         "counts": count(splits, classes),
-        "dropped": len(splits.dropped),
+        "dropped": list(splits.dropped),
         "seed": splits.seed,
         "source": splits.source,
         "objects": _seal(listing),
@@ -104,6 +104,55 @@ def is_complete(marker_bytes: bytes, digest: str, listing: Listing) -> bool:
         and found.get("digest") == digest
         and found.get("objects") == _seal(listing)
     )
+
+
+@dataclass(frozen=True)
+class Marker:
+    """What dataset.json says of a data set; see Splits for the last three."""
+
+    digest: str
+    classes: tuple[str, ...]
+    dropped: tuple[str, ...]
+    seed: int
+    source: str
+
+
+def read_marker(marker_bytes: bytes) -> Marker:
+    """The marker's content, not compared with anything. Raises ValueError when it is none."""
+    found: Any = json.loads(marker_bytes)
+    try:
+        if found["layout"] != _LAYOUT:
+            raise ValueError(f"its layout is {found['layout']!r}")
+        # Markers once had the number of dropped pictures, without their names.
+        dropped = found["dropped"] if isinstance(found["dropped"], list) else []
+        return Marker(
+            digest=str(found["digest"]),
+            classes=tuple(map(str, found["classes"])),
+            dropped=tuple(map(str, dropped)),
+            seed=int(found["seed"]),
+            source=str(found["source"]),
+        )
+    except (KeyError, TypeError) as error:
+        raise ValueError(f"{error} is missing or wrong") from error
+
+
+def read_manifest(
+    manifest_bytes: bytes, classes: Sequence[str], prefix: str
+) -> list[tuple[int, str]]:
+    """Label and name of each picture that a part's manifest lists.
+
+    Raises ValueError when it is not a manifest of pictures of `classes` below `prefix`.
+    """
+    rows: Any = json.loads(manifest_bytes)
+    if not isinstance(rows, list) or rows[:1] != [{"prefix": prefix}]:
+        raise ValueError(f"it does not list {prefix}")
+    pictures = []
+    for row in rows[1:]:
+        name_of_class, slash, name = str(row).partition("/")
+        if not slash or name_of_class not in classes:
+            raise ValueError(f"it lists {row!r}")
+        pictures.append((classes.index(name_of_class), name))
+    return pictures
 
 
 def _seal(listing: Listing) -> str:

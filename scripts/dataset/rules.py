@@ -83,9 +83,16 @@ def check(
     for part, samples in parts.items():
         check_counts(samples, classes, part)
         _check_names(samples, classes, part)
-    everything = [sample for samples in parts.values() for sample in samples]
-    _check_pictures(everything, classes, progress)
-    _check_contradictions(everything, classes)
+    check_pictures([sample for samples in parts.values() for sample in samples], classes, progress)
+
+
+def check_pictures(samples: Sequence[Sample], classes: Sequence[str], progress: Progress) -> None:
+    """Every picture decodes, and none is there under two classes; else UserError with their names.
+
+    Labels are positions in `classes`.
+    """
+    check_decoding(samples, classes, progress)
+    _check_contradictions(samples, classes)
 
 
 def check_counts(samples: Iterable[Sample], classes: Sequence[str], part: str) -> None:
@@ -121,7 +128,8 @@ def _check_names(samples: Iterable[Sample], classes: Sequence[str], part: str) -
         )
 
 
-def _check_pictures(samples: Sequence[Sample], classes: Sequence[str], progress: Progress) -> None:
+def check_decoding(samples: Sequence[Sample], classes: Sequence[str], progress: Progress) -> None:
+    """Every picture decodes, after which its `content` is known; else UserError."""
     faults: list[str] = []
     with ThreadPoolExecutor(_DECODERS) as pool:
         for done, (sample, fault) in enumerate(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
 from scripts.dataset.model import Dataset, Sample, Splits
 from scripts.dataset.rules import check_counts
@@ -14,6 +14,7 @@ VALIDATION_FRACTION = 0.15
 TEST_FRACTION = 0.2
 # Not a setting: the test part must stay what it is while other seeds are tried.
 _TEST_SEED = 0
+_RANKS = 2**256  # SHA-256
 
 
 def make_splits(
@@ -30,7 +31,7 @@ def make_splits(
     return Splits(
         train=train,
         validation=validation,
-        test=_in_order(dataset.test),
+        test=in_order(dataset.test),
         dropped=tuple(
             sorted(
                 f"{dataset.classes[sample.label]}/{sample.name}"
@@ -52,7 +53,23 @@ def split_validation(
     names, or the source that they were read from. Copies of one picture stay together. Raises
     UserError when a class has no two different pictures.
     """
-    return _divide(train, fraction, f"validation {seed}")
+    return _divide(train, fraction, _validation_salt(seed))
+
+
+def falls_to_validation(
+    sample: Sample, fraction: float = VALIDATION_FRACTION, seed: int = 0
+) -> bool:
+    """Whether a picture that comes later goes to validation: a `fraction` of all possible ones do.
+
+    It depends on the picture and the seed alone, so that what is added together or one by one, in
+    whatever order, ends in the same part, and moves nothing that was there before.
+    """
+    rank = int.from_bytes(_rank(sample.content, _validation_salt(seed)))
+    return rank < fraction * _RANKS
+
+
+def _validation_salt(seed: int) -> str:
+    return f"validation {seed}"
 
 
 def hold_out_test(
@@ -80,7 +97,7 @@ def _divide(
         chosen = _draw(copies, fraction, salt)
         for content, same in copies.items():
             (drawn if content in chosen else rest).extend(same)
-    return _in_order(rest), _in_order(drawn)
+    return in_order(rest), in_order(drawn)
 
 
 def _draw(copies: dict[str, list[Sample]], fraction: float, salt: str) -> set[str]:
@@ -107,5 +124,6 @@ def _rank(content: str, salt: str) -> bytes:
     return hashlib.sha256(f"{salt}\0{content}".encode()).digest()
 
 
-def _in_order(samples: Sequence[Sample]) -> tuple[Sample, ...]:
+def in_order(samples: Iterable[Sample]) -> tuple[Sample, ...]:
+    """Samples as a part lists them: by label, then by name."""
     return tuple(sorted(samples, key=lambda sample: (sample.label, sample.name)))

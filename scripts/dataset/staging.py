@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 from scripts.dataset import layout
+from scripts.dataset.faults import explained
 from scripts.dataset.layout import MARKER, StagedObject
 from scripts.dataset.model import Progress, Splits, quiet
 from scripts.dataset.rules import first_few
@@ -16,15 +16,6 @@ from scripts.errors import UserError
 
 _UPLOADS_AT_ONCE = 8
 _MAX_KEY_BYTES = 1024
-_NO_ACCESS = "access is denied: check the credentials and the bucket's policy"
-# What S3 answers, and what a person can do about it.
-_REMEDIES = {
-    "NoSuchBucket": "there is no such bucket: provision the environment first",
-    "AccessDenied": _NO_ACCESS,
-    "SignatureDoesNotMatch": _NO_ACCESS,
-    "InvalidAccessKeyId": "the credentials are not known: log in again",
-    "ExpiredToken": "the credentials have expired: log in again",
-}
 
 
 @dataclass(frozen=True)
@@ -73,7 +64,7 @@ def stage(
     objects = list(layout.objects(splits, classes, uri))
     _check_keys(objects, folder)
     missing: list[StagedObject] = []
-    with _explained(uri):
+    with explained(uri, "run this again; it uploads only what is missing"):
         found = dict(_listing(s3, bucket, folder))
         _refuse_foreign(found, objects, uri)
         if not _is_complete(s3, bucket, folder, digest, found):
@@ -157,21 +148,3 @@ def _put(s3: Any, bucket: str, folder: str, item: StagedObject) -> str:
     )
     etag: str = answer["ETag"]
     return etag.strip('"')
-
-
-@contextmanager
-def _explained(uri: str) -> Iterator[None]:
-    from botocore.exceptions import BotoCoreError, ClientError
-
-    try:
-        yield
-    except ClientError as error:
-        remedy = _REMEDIES.get(error.response.get("Error", {}).get("Code", ""))
-        if remedy is None:
-            raise
-        raise UserError(f"{uri} cannot be used, {remedy}") from error
-    except BotoCoreError as error:
-        raise UserError(
-            f"{uri} is out of reach ({error}): check the environment, the network and the "
-            "credentials, then run this again; it uploads only what is missing"
-        ) from error

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -36,10 +37,24 @@ def here(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, no_account: Path) -> P
 
 
 @pytest.fixture
-def running_cloud(here: Path) -> dict[str, str]:
+def live_cloud(here: Path) -> Iterator[Callable[[dict[str, str]], None]]:
+    """live_cloud(endpoints): a local cloud that tells them, and holds its file while it lives."""
+    with (here / "cloud.json.tmp").open("w") as file:
+
+        def tell(endpoints: dict[str, str]) -> None:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            json.dump({"pid": 1, "endpoints": endpoints}, file)
+            file.flush()
+            Path(file.name).rename(here / "cloud.json")
+
+        yield tell
+
+
+@pytest.fixture
+def running_cloud(live_cloud: Callable[[dict[str, str]], None]) -> dict[str, str]:
     """A local cloud that says where it is."""
     endpoints = {"AWS_ENDPOINT_URL": LOCAL_URL, "AWS_ENDPOINT_URL_SAGEMAKER": "http://[::1]:4567"}
-    (here / "cloud.json").write_text(json.dumps({"pid": 1, "endpoints": endpoints}))
+    live_cloud(endpoints)
     return endpoints
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 from collections.abc import Callable
@@ -135,10 +136,10 @@ def test_local_refuses_an_endpoint_elsewhere_for_any_service(here: Path, variabl
     )
 
 
-def test_local_refuses_a_running_cloud_that_claims_to_be_elsewhere(here: Path) -> None:
-    (here / "cloud.json").write_text(
-        json.dumps({"pid": 1, "endpoints": {"AWS_ENDPOINT_URL": "http://evil.example"}})
-    )
+def test_local_refuses_a_running_cloud_that_claims_to_be_elsewhere(
+    live_cloud: Callable[[dict[str, str]], None],
+) -> None:
+    live_cloud({"AWS_ENDPOINT_URL": "http://evil.example"})
     assert "http://evil.example" in _refusal("local", {})
 
 
@@ -155,8 +156,26 @@ def test_local_says_how_to_start_the_cloud_that_is_not_running(here: Path) -> No
 def test_an_unreadable_record_of_the_cloud_means_that_none_is_running(
     here: Path, content: str
 ) -> None:
+    path = here / "cloud.json"
+    path.write_text(content)
+    with path.open() as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        assert "invoke cloud.up" in _refusal("local", {})
+
+
+def test_what_a_killed_cloud_left_does_not_count_as_running(here: Path) -> None:
+    content = json.dumps({"pid": os.getpid(), "endpoints": {"AWS_ENDPOINT_URL": LOCAL_URL}})
     (here / "cloud.json").write_text(content)
-    assert "invoke cloud.up" in _refusal("local", {})
+    message = _refusal("local", {})
+    assert message == "The local cloud is not running. Start it: invoke cloud.up"
+
+
+def test_two_that_look_for_the_cloud_at_once_do_not_take_each_other_for_it(here: Path) -> None:
+    path = here / "cloud.json"
+    path.write_text(json.dumps({"pid": 1, "endpoints": {"AWS_ENDPOINT_URL": LOCAL_URL}}))
+    with path.open() as other:
+        fcntl.flock(other, fcntl.LOCK_SH)
+        assert "not running" in _refusal("local", {})
 
 
 def test_local_uses_a_cloud_that_somebody_else_started(here: Path) -> None:

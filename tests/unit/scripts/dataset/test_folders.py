@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from scripts.dataset import folders as module
-from scripts.dataset.folders import read_class_folders, read_lst_folder
+from scripts.dataset.folders import read_class_folders, read_lst_folder, read_some_class_folders
 from scripts.dataset.model import Sample, quiet
 from scripts.errors import UserError
 
@@ -169,3 +169,22 @@ def test_a_lst_file_that_is_no_text_is_refused(folders: Folders) -> None:
     (root / "train.lst").write_bytes(b"\xff\xfe0\t0\t")
     with pytest.raises(UserError, match=r"train\.lst is not UTF-8 text"):
         read_lst_folder(root, CLASSES, quiet)
+
+
+def test_of_some_class_folders_each_is_read_with_its_label(folders: Folders) -> None:
+    found = read_some_class_folders(folders({"motorcycle": 2}), CLASSES, quiet)
+    assert classes_of(found) == [(1, "0000.png"), (1, "0001.png")]
+
+
+def test_hidden_files_beside_some_class_folders_are_passed_over(folders: Folders) -> None:
+    root = folders({"bicycle": 1})
+    (root / ".DS_Store").write_bytes(b"x")
+    assert len(read_some_class_folders(root, CLASSES, quiet)) == 1
+
+
+def test_a_link_out_of_some_class_folders_is_refused(folders: Folders, tmp_path: Path) -> None:
+    root = folders({"bicycle": 1})
+    (tmp_path / "secret.png").write_bytes(b"x")
+    (root / "bicycle" / "link.png").symlink_to(tmp_path / "secret.png")
+    with pytest.raises(UserError, match="leads out of"):
+        read_some_class_folders(root, CLASSES, quiet)

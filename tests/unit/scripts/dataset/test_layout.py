@@ -108,7 +108,8 @@ def test_the_marker_tells_what_is_there(splits: Splits) -> None:
     assert content["dataset_id"] == digest[:12]
     assert content["classes"] == ["bicycle", "motorcycle"]
     assert content["counts"]["validation"] == {"bicycle": 2, "motorcycle": 2}
-    assert (content["seed"], content["source"], content["dropped"]) == (7, "here", 1)
+    assert (content["seed"], content["source"]) == (7, "here")
+    assert content["dropped"] == ["bicycle/leak.png"]
 
 
 def test_a_data_set_is_complete_until_something_is_written_after_the_marker(
@@ -128,3 +129,51 @@ def test_a_data_set_is_complete_until_something_is_written_after_the_marker(
 @pytest.mark.parametrize("marker", [b"", b"{", b"[]", b"\xff", b"{}"])
 def test_a_damaged_marker_marks_nothing(marker: bytes) -> None:
     assert not layout.is_complete(marker, "digest", {})
+
+
+def test_a_marker_is_read_as_it_was_written(splits: Splits) -> None:
+    marker = layout.read_marker(layout.marker(splits, CLASSES, {}).data)
+    assert marker == layout.Marker(
+        layout.splits_digest(splits, CLASSES), CLASSES, ("bicycle/leak.png",), 7, "here"
+    )
+
+
+def test_a_marker_that_only_counts_what_was_dropped_is_read_without_names(splits: Splits) -> None:
+    content = json.loads(layout.marker(splits, CLASSES, {}).data)
+    older = json.dumps(content | {"dropped": 3}).encode()
+    assert layout.read_marker(older).dropped == ()
+
+
+@pytest.mark.parametrize("change", [{"layout": "another"}, {"classes": None}, {"seed": None}])
+def test_a_marker_of_another_kind_is_refused(splits: Splits, change: dict[str, Any]) -> None:
+    content = json.loads(layout.marker(splits, CLASSES, {}).data)
+    with pytest.raises(ValueError, match=r"layout|missing or wrong"):
+        layout.read_marker(json.dumps(content | change).encode())
+
+
+@pytest.mark.parametrize("marker", [b"", b"{", b"[]", b"\xff", b"{}"])
+def test_a_damaged_marker_cannot_be_read(marker: bytes) -> None:
+    with pytest.raises(ValueError, match=r"Expecting|codec|missing or wrong"):
+        layout.read_marker(marker)
+
+
+def test_a_manifest_is_read_as_it_was_written(objects: Any, splits: Splits) -> None:
+    rows = layout.read_manifest(objects["manifests/train.json"].data, CLASSES, f"{URI}train/")
+    assert rows == [(sample.label, sample.name) for sample in splits.train]
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        {},
+        [],
+        ["bicycle/a.png"],
+        [{"prefix": "s3://elsewhere/train/"}, "bicycle/a.png"],
+        [{"prefix": f"{URI}train/"}, "tricycle/a.png"],
+        [{"prefix": f"{URI}train/"}, "bicycle"],
+        [{"prefix": f"{URI}train/"}, 7],
+    ],
+)
+def test_a_manifest_of_anything_else_is_refused(rows: Any) -> None:
+    with pytest.raises(ValueError, match=r"it (does not list|lists)"):
+        layout.read_manifest(json.dumps(rows).encode(), CLASSES, f"{URI}train/")

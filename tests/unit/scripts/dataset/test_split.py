@@ -6,7 +6,12 @@ from random import Random
 import pytest
 
 from scripts.dataset.model import Dataset, Sample
-from scripts.dataset.split import hold_out_test, make_splits, split_validation
+from scripts.dataset.split import (
+    falls_to_validation,
+    hold_out_test,
+    make_splits,
+    split_validation,
+)
 from scripts.errors import UserError
 
 Samples = Callable[..., list[Sample]]
@@ -131,3 +136,21 @@ def test_a_class_whose_training_pictures_are_all_in_test_is_named(samples: Sampl
     )
     with pytest.raises(UserError, match="no picture of motorcycle in train, without"):
         make_splits(dataset)
+
+
+def test_of_pictures_that_come_later_the_fraction_falls_to_validation(samples: Samples) -> None:
+    drawn = sum(falls_to_validation(sample, 0.15, seed=0) for sample in samples(1000))
+    assert 115 <= drawn <= 185  # 3 standard deviations around 150
+
+
+def test_where_a_later_picture_falls_depends_on_the_seed_and_not_on_its_name(
+    samples: Samples,
+) -> None:
+    pictures = samples(60)
+    renamed = [replace(sample, name=f"z{sample.name}") for sample in pictures]
+
+    def draw(drawn_from: list[Sample], seed: int) -> list[bool]:
+        return [falls_to_validation(sample, 0.5, seed) for sample in drawn_from]
+
+    assert draw(renamed, 1) == draw(pictures, 1)
+    assert draw(pictures, 2) != draw(pictures, 1)
