@@ -15,8 +15,15 @@ TRAINING = "training"
 MODELS = "models"
 TRANSFORMS = "transforms"
 CAPTURES = "captures"
+RETRAINING = "retraining"
 CURRENT_DATASET = f"{DATASETS}/current.json"
 CURRENT_DEPLOYMENT = "deployments/current.json"
+DEPLOYMENT_HISTORY = "deployments/history"
+
+
+def dataset_key(dataset_id: str) -> str:
+    """Where the document of a staged data set lies: its id, digest, classes, channels, counts."""
+    return f"{DATASETS}/{dataset_id}.json"
 
 
 @dataclass(frozen=True)

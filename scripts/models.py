@@ -2,17 +2,18 @@
 
 import json
 import tempfile
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from botocore.exceptions import ClientError
 
-from scripts import archives
-from scripts.artifacts import MODELS, Bucket
+from scripts import archives, builtin, builtin_hyperparameters, efficientnet, train
+from scripts.artifacts import DATASETS, MODELS, Bucket
+from scripts.dataset.layout import MARKER
 from scripts.environment import Environment
 from scripts.errors import UserError
-from scripts.train import ALGORITHM, image_uri, source_files
 
 PROGRAM = "inference.py"
 DESCRIPTION = "model.json"
@@ -20,7 +21,11 @@ DESCRIPTION = "model.json"
 
 @dataclass(frozen=True)
 class Model:
-    """A registered model. `labels` are in the order of its scores."""
+    """A registered model. `labels` are in the order of its scores.
+
+    `image` is the container that serves it, `model_data_url` its archive in S3. `stand_in` is true
+    when the local cloud trained it, and serves it, in place of AWS's algorithm.
+    """
 
     name: str
     job: str
@@ -28,6 +33,9 @@ class Model:
     labels: tuple[str, ...]
     image_size_px: int
     dataset_id: str
+    stand_in: bool = False
+    image: str = ""
+    model_data_url: str = ""
 
 
 def latest_job(environment: Environment) -> str:
@@ -49,9 +57,8 @@ def latest_job(environment: Environment) -> str:
 def register(environment: Environment, bucket: Bucket, role_arn: str, job: str) -> Model:
     """Make the SageMaker model of a training job, once; returns it.
 
-    SageMaker's PyTorch containers import `code/inference.py` from the model archive. The job's
-    artefact is data only; the serving code comes from this checkout and is added here.
-    Raises UserError when the job is unknown or has not completed.
+    A model that exists stays as it is, archive included: it may be in service. Raises UserError
+    when the job is unknown or has not completed, or when the data set of its labels is gone.
     """
     sagemaker = environment.client("sagemaker")
     try:
@@ -62,20 +69,26 @@ def register(environment: Environment, bucket: Bucket, role_arn: str, job: str) 
         raise UserError(f"There is no training job {job}. Run: invoke train") from error
     if found["TrainingJobStatus"] != "Completed":
         raise UserError(f"Training job {job} is {found['TrainingJobStatus']}, not Completed.")
-    artifact = archive(bucket, found["ModelArtifacts"]["S3ModelArtifacts"])
-    description = json.loads(artifact[DESCRIPTION])
-    served = {**artifact, **{f"code/{name}": data for name, data in source_files().items()}}
-    key = f"{MODELS}/{job}/served/model.tar.gz"
-    bucket.s3.put_object(Bucket=bucket.name, Key=key, Body=archives.pack(served))
-    if not _exists(sagemaker, job):
+    tags = train.tags_of(environment, found["TrainingJobArn"])
+    trained_in = found.get("AlgorithmSpecification", {}).get("TrainingImage", "")
+    algorithm = train.algorithm_of(tags, trained_in)
+    dataset_id = tags.get("DatasetId", "")
+    artefact_uri = found["ModelArtifacts"]["S3ModelArtifacts"]
+    container = _container(sagemaker, job)
+    if algorithm == train.BUILTIN:
+        labels = _labels(bucket, dataset_id)
+        size_px = builtin_hyperparameters.image_size_px(found["HyperParameters"])
+        made = container or {"Image": builtin.image_uri(environment), "ModelDataUrl": artefact_uri}
+    else:
+        artefact = archive(bucket, artefact_uri)
+        description = json.loads(artefact[DESCRIPTION])
+        labels, size_px = tuple(description["labels"]), int(description["image_size"])
+        made = container or _served(environment, bucket, job, artefact)
+    if container is None:
         sagemaker.create_model(
             ModelName=job,
             ExecutionRoleArn=role_arn,
-            PrimaryContainer={
-                "Image": image_uri(environment, "inference"),
-                "ModelDataUrl": bucket.uri(key),
-                "Environment": {"SAGEMAKER_PROGRAM": PROGRAM},
-            },
+            PrimaryContainer=made,
             Tags=[
                 {"Key": "Project", "Value": environment.project},
                 {"Key": "Environment", "Value": environment.name},
@@ -84,11 +97,39 @@ def register(environment: Environment, bucket: Bucket, role_arn: str, job: str) 
     return Model(
         name=job,
         job=job,
-        algorithm=ALGORITHM,
-        labels=tuple(description["labels"]),
-        image_size_px=int(description["image_size"]),
-        dataset_id=_tag(sagemaker, found["TrainingJobArn"], "DatasetId"),
+        algorithm=algorithm,
+        labels=labels,
+        image_size_px=size_px,
+        dataset_id=dataset_id,
+        stand_in=train.is_stand_in(environment, algorithm),
+        image=made["Image"],
+        model_data_url=made["ModelDataUrl"],
     )
+
+
+def _served(
+    environment: Environment, bucket: Bucket, job: str, artefact: Mapping[str, bytes]
+) -> dict[str, Any]:
+    """The container of an efficientnet: SageMaker's PyTorch ones import `code/inference.py`.
+
+    The job's artefact is data only; the serving code comes from this checkout and is added here.
+    """
+    code = {f"code/{name}": data for name, data in efficientnet.source_files().items()}
+    key = f"{MODELS}/{job}/served/model.tar.gz"
+    bucket.s3.put_object(Bucket=bucket.name, Key=key, Body=archives.pack({**artefact, **code}))
+    return {
+        "Image": efficientnet.image_uri(environment, "inference"),
+        "ModelDataUrl": bucket.uri(key),
+        "Environment": {"SAGEMAKER_PROGRAM": PROGRAM},
+    }
+
+
+def _labels(bucket: Bucket, dataset_id: str) -> tuple[str, ...]:
+    """The classes of a data set in label order, which AWS's algorithm knows by number only."""
+    dataset = bucket.read_json(f"{DATASETS}/{dataset_id}/{MARKER}")
+    if dataset is None:
+        raise UserError(f"The data set {dataset_id} is gone from S3. Run: invoke stage")
+    return tuple(dataset["classes"])
 
 
 def archive(bucket: Bucket, uri: str) -> dict[str, bytes]:
@@ -99,16 +140,12 @@ def archive(bucket: Bucket, uri: str) -> dict[str, bytes]:
         return archives.unpack(path)
 
 
-def _exists(sagemaker: Any, name: str) -> bool:
+def _container(sagemaker: Any, name: str) -> dict[str, Any] | None:
+    """The container of the model called `name`, or None when there is no such model."""
     try:
-        sagemaker.describe_model(ModelName=name)
+        found: dict[str, Any] = sagemaker.describe_model(ModelName=name)["PrimaryContainer"]
     except ClientError as error:
         if "Could not find" in error.response["Error"]["Message"]:
-            return False
+            return None
         raise
-    return True
-
-
-def _tag(sagemaker: Any, arn: str, key: str) -> str:
-    tags = sagemaker.list_tags(ResourceArn=arn)["Tags"]
-    return next((tag["Value"] for tag in tags if tag["Key"] == key), "")
+    return found

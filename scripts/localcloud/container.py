@@ -3,32 +3,42 @@
 The contract is that of AWS's PyTorch containers (script mode), as their open-source
 sagemaker-training toolkit implements it: the `/opt/ml` tree, the SM_* variables, hyperparameters
 as flags, `code/inference.py` inside the model. Dependencies are those of this machine's virtual
-environment instead of the code's requirements.txt.
+environment instead of the code's requirements.txt. AWS's own image classification has no code of
+ours: its image is served by a stand-in, with the files that SageMaker puts into `/opt/ml`.
 """
 
 import json
 import os
 import re
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from botocore.exceptions import ClientError
 
-from scripts.environment import dummy_credentials
+from scripts import builtin
+from scripts.environment import ROOT, dummy_credentials
+from scripts.localcloud import standin, training_output
 from scripts.localcloud.aws import Aws
 from scripts.localcloud.objects import BadArchive, download_archive
 from scripts.localcloud.records import JobFailed
+
+RUNS = "The local cloud runs AWS's PyTorch images, and a stand-in for image-classification:1, only."
 
 _PYTORCH = re.compile(r"/pytorch-(training|inference):")
 _TOOLKIT_PREFIX = "sagemaker_"
 
 
 def can_run(image_uri: str) -> bool:
-    """Whether the image is one of AWS's PyTorch images, the only ones that run here."""
-    return bool(_PYTORCH.search(image_uri))
+    """Whether the image is one of AWS's PyTorch images, or one that has a stand-in."""
+    return bool(_PYTORCH.search(image_uri)) or builtin.is_image(image_uri)
+
+
+def uses_stand_in(request: Mapping[str, Any]) -> bool:
+    """Whether a training job asks for the image that has a stand-in."""
+    return builtin.is_image(request.get("AlgorithmSpecification", {}).get("TrainingImage", ""))
 
 
 @dataclass(frozen=True)
@@ -68,10 +78,12 @@ def decode_hyperparameters(request: Mapping[str, Any]) -> dict[str, Any]:
 def training_command(
     aws: Aws, folder: TrainingFolder, request: Mapping[str, Any]
 ) -> tuple[list[str], dict[str, str]]:
-    """Command and environment of a script-mode training job. Unpacks its code.
+    """Command and environment of a training job. In script mode, unpacks its code.
 
     Raises JobFailed when the request names no program, or its code is not to be had.
     """
+    if uses_stand_in(request):
+        return _stand_in_command(aws, folder, request)
     hyperparameters = decode_hyperparameters(request)
     program = str(hyperparameters.get("sagemaker_program", ""))
     source = str(hyperparameters.get("sagemaker_submit_directory", ""))
@@ -114,6 +126,52 @@ def training_command(
     return [sys.executable, "-u", str(script), *flags], environment
 
 
+def _stand_in_command(
+    aws: Aws, folder: TrainingFolder, request: Mapping[str, Any]
+) -> tuple[list[str], dict[str, str]]:
+    """AWS's own algorithms read files: what SageMaker writes to `/opt/ml/input/config`."""
+    config = folder.base / "input" / "config"
+    for path in (config, folder.code, folder.model, folder.output / "data"):
+        path.mkdir(parents=True, exist_ok=True)
+    channels = {
+        channel["ChannelName"]: {
+            "TrainingInputMode": request["AlgorithmSpecification"].get("TrainingInputMode", "File"),
+            "S3DistributionType": channel["DataSource"]["S3DataSource"].get(
+                "S3DataDistributionType", "FullyReplicated"
+            ),
+            "RecordWrapperType": channel.get("RecordWrapperType", "None"),
+            **({"ContentType": channel["ContentType"]} if "ContentType" in channel else {}),
+        }
+        for channel in request.get("InputDataConfig", [])
+    }
+    contents = {
+        "hyperparameters.json": request.get("HyperParameters", {}),
+        "inputdataconfig.json": channels,
+        "resourceconfig.json": {"current_host": "algo-1", "hosts": ["algo-1"]},
+    }
+    for name, content in contents.items():
+        (config / name).write_text(json.dumps(content))
+    environment = {
+        **_process_environment(aws),
+        **request.get("Environment", {}),
+        "PYTHONPATH": str(ROOT),
+        "TRAINING_JOB_NAME": request["TrainingJobName"],
+    }
+    return [sys.executable, "-u", "-m", standin.TRAIN, str(folder.base)], environment
+
+
+def failure_reason(
+    request: Mapping[str, Any], folder: TrainingFolder, command: Sequence[str], code: int, last: str
+) -> str:
+    """AWS's FailureReason for a process that ended with `code`; `last` is its last line."""
+    if not uses_stand_in(request):
+        return training_output.failure_reason(folder.output, command, code, last)
+    note = folder.output / "failure"
+    return (
+        note.read_text("utf-8") if note.is_file() else f"AlgorithmError: {last}, exit code: {code}"
+    )
+
+
 def _as_variable(value: Any) -> str:
     if value is None:
         return ""
@@ -153,7 +211,11 @@ def serving_environment(
             f'Failed to extract model data archive for container "container_1" from URL "{uri}". '
             "Please ensure that the object located at the URL is a valid tar.gz archive."
         ) from error
-    return {**_process_environment(aws), **container.get("Environment", {}), **extra}
+    environment = {**_process_environment(aws), **container.get("Environment", {}), **extra}
+    if builtin.is_image(container.get("Image", "")):
+        standin.install(model_dir / "code")
+        environment |= {"PYTHONPATH": str(ROOT), "SAGEMAKER_PROGRAM": standin.SERVE}
+    return environment
 
 
 def _process_environment(aws: Aws) -> dict[str, str]:

@@ -14,14 +14,14 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from scripts import processes
-from scripts.localcloud import container
+from scripts.localcloud import container, standin
 from scripts.localcloud.aws import Aws
 from scripts.localcloud.container import TrainingFolder
 from scripts.localcloud.logs import LogStream
 from scripts.localcloud.objects import download_source, require_objects, split_s3_uri
 from scripts.localcloud.protocol import ServiceError
 from scripts.localcloud.records import TRAINING_JOB, JobFailed, Record, Records
-from scripts.localcloud.training_output import OutputTail, failure_reason
+from scripts.localcloud.training_output import OutputTail
 
 LOG_GROUP = "/aws/sagemaker/TrainingJobs"
 STOP_GRACE_S = 120.0  # as on AWS: SIGTERM, and SIGKILL two minutes later
@@ -50,6 +50,12 @@ class TrainingJobs:
 
     def create(self, request: dict[str, Any]) -> dict[str, Any]:
         _check(self._aws, request)
+        if container.uses_stand_in(request):
+            specification = request["AlgorithmSpecification"]
+            request = {
+                **request,
+                "AlgorithmSpecification": {**specification, "MetricDefinitions": standin.METRICS},
+            }
         name = request["TrainingJobName"]
         output = request["OutputDataConfig"]["S3OutputPath"].rstrip("/")
         record = self._records.create(
@@ -101,8 +107,13 @@ def _check(aws: Aws, request: dict[str, Any]) -> None:
     if not container.can_run(image):
         raise ServiceError(
             "ValidationException",
-            f"Cannot find the requested image: {image}. The local cloud runs AWS's PyTorch "
-            "images only.",
+            f"Cannot find the requested image: {image}. {container.RUNS}",
+        )
+    if container.uses_stand_in(request) and "MetricDefinitions" in algorithm:
+        raise ServiceError(
+            "ValidationException",
+            "You can't override the metric definitions for Amazon SageMaker algorithms. Please "
+            "retry the request without specifying metric definitions.",
         )
     split_s3_uri(request["OutputDataConfig"]["S3OutputPath"])
     if request["OutputDataConfig"].get("CompressionType", "GZIP") != "GZIP":
@@ -180,7 +191,9 @@ class _Run:
             if not is_stopped and code == 0:
                 _advance(self._record, "Uploading")
         if code and not is_stopped:
-            raise JobFailed(failure_reason(self._folder.output, command, code, tail.last_line))
+            raise JobFailed(
+                container.failure_reason(request, self._folder, command, code, tail.last_line)
+            )
         self._upload()
         _finish(self._record, "Completed")
 

@@ -20,6 +20,7 @@ from scripts.errors import UserError
 ROLE = "arn:aws:iam::123456789012:role/scones-dev-sagemaker"
 JOB = "scones-dev-efficientnet-20261123-100000-000000"
 JOB_ARN = f"arn:aws:sagemaker:us-east-1:123456789012:training-job/{JOB}"
+BUILTIN_IMAGE = "811284229777.dkr.ecr.us-east-1.amazonaws.com/image-classification:1"
 ARTEFACT = {
     "model.onnx": b"weights",
     "model.json": json.dumps({"labels": ["bicycle", "motorcycle"], "image_size": 128}).encode(),
@@ -100,6 +101,9 @@ def test_a_model_knows_what_its_artefact_says(
         labels=("bicycle", "motorcycle"),
         image_size_px=128,
         dataset_id="0123",
+        stand_in=False,
+        image=sagemaker.made("CreateModel")[0]["PrimaryContainer"]["Image"],
+        model_data_url=f"s3://scones-dev-artifacts/models/{JOB}/served/model.tar.gz",
     )
 
 
@@ -134,6 +138,16 @@ def test_registering_again_makes_no_second_model(
     first = models.register(dev, bucket, ROLE, JOB)
     assert models.register(dev, bucket, ROLE, JOB) == first
     assert len(sagemaker.made("CreateModel")) == 1
+
+
+def test_what_a_model_in_service_was_made_of_is_never_written_again(
+    sagemaker: Any, bucket: Bucket, dev: Environment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = models.register(dev, bucket, ROLE, JOB)
+    before = models.archive(bucket, first.model_data_url)
+    monkeypatch.setattr(models.efficientnet, "source_files", lambda: {"inference.py": b"newer"})
+    assert models.register(dev, bucket, ROLE, JOB).image == first.image
+    assert models.archive(bucket, first.model_data_url) == before
 
 
 def test_aws_own_words_for_a_missing_model_are_understood(
@@ -193,3 +207,85 @@ def test_a_job_of_somebody_else_without_a_data_set_has_an_empty_one(
 
 def test_the_serving_program_is_part_of_the_algorithm(tmp_path: Path) -> None:
     assert (ROOT / "scripts" / "algorithm" / models.PROGRAM).is_file()
+
+
+# AWS's own algorithm
+
+
+@pytest.fixture
+def builtin(sagemaker: Any, bucket: Bucket) -> Any:
+    """SageMaker whose job is of AWS's image classification; its name says nothing of that."""
+    sagemaker.answers["DescribeTrainingJob"] |= {
+        "AlgorithmSpecification": {"TrainingImage": BUILTIN_IMAGE, "TrainingInputMode": "File"},
+        "HyperParameters": {"image_shape": "3,224,224", "num_classes": "2"},
+        "ModelArtifacts": {"S3ModelArtifacts": "s3://scones-dev-artifacts/models/x/model.tar.gz"},
+    }
+    sagemaker.answers["ListTags"] = {
+        "Tags": [{"Key": "DatasetId", "Value": "0123"}, {"Key": "Algorithm", "Value": "builtin"}]
+    }
+    bucket.write_json("datasets/0123/dataset.json", {"classes": ["motorcycle", "bicycle"]})
+    return sagemaker
+
+
+def test_a_model_of_awss_algorithm_has_its_labels_from_the_data_set_and_its_size_from_the_job(
+    builtin: Any, bucket: Bucket, dev: Environment
+) -> None:
+    assert models.register(dev, bucket, ROLE, JOB) == models.Model(
+        name=JOB,
+        job=JOB,
+        algorithm="builtin",
+        labels=("motorcycle", "bicycle"),
+        image_size_px=224,
+        dataset_id="0123",
+        stand_in=False,
+        image=BUILTIN_IMAGE,
+        model_data_url="s3://scones-dev-artifacts/models/x/model.tar.gz",
+    )
+
+
+def test_the_artefact_of_awss_algorithm_is_served_as_it_is(
+    builtin: Any, bucket: Bucket, dev: Environment
+) -> None:
+    models.register(dev, bucket, ROLE, JOB)
+    (created,) = builtin.made("CreateModel")
+    assert created["PrimaryContainer"] == {
+        "Image": BUILTIN_IMAGE,
+        "ModelDataUrl": "s3://scones-dev-artifacts/models/x/model.tar.gz",
+    }
+    assert bucket.keys(f"models/{JOB}/served/") == []
+
+
+def test_a_model_of_awss_algorithm_that_exists_is_described_as_it_is(
+    builtin: Any, bucket: Bucket, dev: Environment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    models.register(dev, bucket, ROLE, JOB)
+    monkeypatch.setattr(models.builtin, "image_uri", lambda _environment: "a-newer-image")
+    assert models.register(dev, bucket, ROLE, JOB).image == BUILTIN_IMAGE
+
+
+def test_without_a_tag_the_image_of_the_job_says_which_algorithm_it_was(
+    builtin: Any, bucket: Bucket, dev: Environment
+) -> None:
+    builtin.answers["ListTags"] = {"Tags": [{"Key": "DatasetId", "Value": "0123"}]}
+    assert models.register(dev, bucket, ROLE, JOB).algorithm == "builtin"
+
+
+def test_on_this_machine_a_model_of_awss_algorithm_is_a_stand_in(
+    builtin: Any, bucket: Bucket
+) -> None:
+    local = Environment("local", "us-east-1", "scones", {})
+    assert models.register(local, bucket, ROLE, JOB).stand_in
+
+
+def test_our_own_model_is_no_stand_in_anywhere(sagemaker: Any, bucket: Bucket) -> None:
+    local = Environment("local", "us-east-1", "scones", {})
+    assert not models.register(local, bucket, ROLE, JOB).stand_in
+
+
+def test_a_data_set_that_is_gone_leaves_awss_model_without_labels(
+    builtin: Any, bucket: Bucket, dev: Environment
+) -> None:
+    bucket.s3.delete_object(Bucket=bucket.name, Key="datasets/0123/dataset.json")
+    with pytest.raises(UserError, match=r"data set 0123 is gone from S3\. Run: invoke stage"):
+        models.register(dev, bucket, ROLE, JOB)
+    assert builtin.made("CreateModel") == []

@@ -1,24 +1,19 @@
-"""Training: the job that SageMaker is asked for, its log, its result, and what its failure says."""
+"""Training: the job that is submitted or found again, its log, its result, its failure."""
 
 from __future__ import annotations
 
-import io
-import json
-import os
 import re
-import subprocess
-import tarfile
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
+from botocore.client import BaseClient
 from botocore.exceptions import ClientError
 
 from scripts import train
 from scripts.artifacts import CURRENT_DATASET, Bucket
-from scripts.environment import ROOT, Environment
+from scripts.environment import Environment
 from scripts.errors import UserError
 
 ROLE = "arn:aws:iam::123456789012:role/scones-dev-sagemaker"
@@ -27,9 +22,11 @@ DATASET = {
     "classes": ["bicycle", "motorcycle"],
     "channels": {
         part: f"s3://scones-dev-artifacts/datasets/0123456789ab/{part}/"
-        for part in ("train", "validation", "test")
+        for part in ("train", "validation", "test", "train_lst", "validation_lst")
     },
+    "counts": {"train": 850, "validation": 150, "test": 200},
 }
+PYTORCH = "763104351884.dkr.ecr.us-east-1.amazonaws.com/pytorch-training:2.6-cpu-py312"
 
 
 def _description(**given: Any) -> dict[str, Any]:
@@ -43,15 +40,22 @@ def _description(**given: Any) -> dict[str, Any]:
         "FinalMetricDataList": [
             {"MetricName": "validation:accuracy", "Value": 0.9625, "Timestamp": 1.0}
         ],
-        "AlgorithmSpecification": {"TrainingInputMode": "File"},
+        "AlgorithmSpecification": {"TrainingInputMode": "File", "TrainingImage": PYTORCH},
         "CreationTime": 1.0,
     }
     return {**job, **given}
 
 
+def _tags(**tags: str) -> dict[str, Any]:
+    return {"Tags": [{"Key": key, "Value": value} for key, value in tags.items()]}
+
+
 @pytest.fixture
 def staged(bucket: Bucket) -> Bucket:
     bucket.write_json(CURRENT_DATASET, DATASET)
+    for part in ("train", "validation"):
+        key = f"datasets/0123456789ab/{part}_lst/{part}.lst"
+        bucket.s3.put_object(Bucket=bucket.name, Key=key, Body=b"0\t0\tbicycle/0.png\n")
     return bucket
 
 
@@ -62,23 +66,21 @@ def sagemaker(aws: Any, staged: Bucket, monkeypatch: pytest.MonkeyPatch) -> Any:
     aws.answers["CreateTrainingJob"] = {
         "TrainingJobArn": "arn:aws:sagemaker:us-east-1:123456789012:training-job/some-job"
     }
-    aws.answers["DescribeTrainingJob"] = _description()
+    aws.answers["DescribeTrainingJob"] = lambda request: _description(**request)
+    aws.answers["ListTags"] = lambda _request: {"Tags": _job(aws)["Tags"]}
     return aws
 
 
 def _train(
-    environment: Environment,
-    bucket: Bucket,
-    hyperparameters: dict[str, object] | None = None,
-    lines: list[str] | None = None,
+    environment: Environment, bucket: Bucket, lines: list[str] | None = None, **options: Any
 ) -> train.TrainingResult:
     on_line = (lines if lines is not None else []).append
-    return train.train(environment, bucket, ROLE, hyperparameters or {}, on_line)
+    return train.train(environment, bucket, ROLE, {}, on_line, **options)
 
 
 def _job(sagemaker: Any) -> dict[str, Any]:
-    (job,) = sagemaker.made("CreateTrainingJob")
-    return dict(job)
+    """The newest job that was submitted."""
+    return dict(sagemaker.made("CreateTrainingJob")[-1])
 
 
 # The job
@@ -103,10 +105,10 @@ def test_the_job_trains_on_the_staged_channels_and_never_on_test(
 def test_the_jobs_name_is_the_environments_and_different_each_time(
     sagemaker: Any, staged: Bucket, dev: Environment
 ) -> None:
-    first, second = _train(dev, staged).job, _train(dev, staged).job
-    assert first != second
-    for name in (first, second):
-        assert re.fullmatch(r"scones-dev-efficientnet-\d{8}-\d{6}-\d{6}", name)
+    names = [_train(dev, staged, algorithm=name).job for name in (*train.ALGORITHMS, "builtin")]
+    assert len(set(names)) == 3
+    for name, algorithm in zip(names, (*train.ALGORITHMS, "builtin"), strict=True):
+        assert re.fullmatch(rf"scones-dev-{algorithm}-\d{{8}}-\d{{6}}-\d{{6}}", name)
 
 
 def test_the_longest_environments_name_still_makes_a_valid_job(
@@ -126,88 +128,16 @@ def test_the_job_runs_as_the_role_for_at_most_an_hour_on_one_instance(
     assert job["StoppingCondition"]["MaxRuntimeInSeconds"] == 3600
 
 
-def test_the_container_is_aws_own_for_pytorch_on_a_cpu(
-    sagemaker: Any, staged: Bucket, dev: Environment
-) -> None:
-    _train(dev, staged)
-    image = _job(sagemaker)["AlgorithmSpecification"]["TrainingImage"]
-    assert re.search(r"\.dkr\.ecr\.us-east-1\.amazonaws\.com/pytorch-training:.*-cpu-", image)
-
-
-def test_hyperparameters_are_json_as_the_toolkit_in_the_container_reads_them(
-    sagemaker: Any, staged: Bucket, dev: Environment
-) -> None:
-    _train(dev, staged, {"epochs": 3, "learning_rate": "0.001"})
-    sent = {k: json.loads(v) for k, v in _job(sagemaker)["HyperParameters"].items()}
-    assert sent["epochs"] == 3
-    assert sent["learning_rate"] == "0.001"
-    assert sent["classes"] == "bicycle,motorcycle"
-    assert sent["sagemaker_program"] == "train.py"
-
-
-def test_the_jobs_source_is_the_algorithm_flat_as_a_container_unpacks_it(
-    sagemaker: Any, staged: Bucket, dev: Environment
-) -> None:
-    _train(dev, staged)
-    uri = json.loads(_job(sagemaker)["HyperParameters"]["sagemaker_submit_directory"])
-    body = staged.s3.get_object(Bucket=staged.name, Key=staged.key(uri))["Body"].read()
-    with tarfile.open(fileobj=io.BytesIO(body)) as tar:
-        names = set(tar.getnames())
-    folder = ROOT / "scripts" / "algorithm"
-    assert names == {path.name for path in folder.glob("*.py")} | {"requirements.txt"}
-    assert {"train.py", "inference.py"} <= names
-
-
-def test_the_same_source_is_stored_once(sagemaker: Any, staged: Bucket, dev: Environment) -> None:
-    _train(dev, staged)
-    _train(dev, staged)
-    assert len(staged.keys("training/source/")) == 1
-
-
 def test_the_job_says_what_it_belongs_to_and_what_it_was_trained_on(
     sagemaker: Any, staged: Bucket, dev: Environment
 ) -> None:
     _train(dev, staged)
     tags = {tag["Key"]: tag["Value"] for tag in _job(sagemaker)["Tags"]}
-    assert tags == {"Project": "scones", "Environment": "dev", "DatasetId": "0123456789ab"}
-
-
-def test_the_model_will_know_the_commit_it_was_trained_from(
-    sagemaker: Any, staged: Bucket, dev: Environment, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(train, "git_commit", lambda: "0123abc")
-    _train(dev, staged)
-    assert _job(sagemaker)["Environment"]["GIT_COMMIT"] == "0123abc"
-
-
-def test_the_commit_is_the_checkouts_own(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    for name in [name for name in os.environ if name.startswith("GIT_")]:
-        monkeypatch.delenv(name)  # a hook that runs the tests sets them, to another repository
-    monkeypatch.setattr(train, "ROOT", tmp_path)
-    monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
-    assert train.git_commit() == "unknown"
-    identity = ["-c", "user.name=A", "-c", "user.email=a@example.com", "-c", "commit.gpgsign=false"]
-    for command in (["init", "--quiet"], ["commit", "--quiet", "--allow-empty", "--message=a"]):
-        subprocess.run(["git", *identity, *command], cwd=tmp_path, check=True)
-    assert re.fullmatch(r"[0-9a-f]{40}", train.git_commit())
-
-
-def test_without_git_the_commit_is_unknown(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setenv("PATH", str(tmp_path))
-    assert train.git_commit() == "unknown"
-
-
-def test_metrics_are_read_from_what_the_algorithm_prints() -> None:
-    line = "epoch=3/12 train_loss=0.2511 validation_loss=0.1312 validation_accuracy=0.9625"
-    found = {
-        name: float(match[1])
-        for name, regex in train.METRICS.items()
-        if (match := re.search(regex, line))
-    }
-    assert found == {
-        "train:loss": 0.2511,
-        "validation:loss": 0.1312,
-        "validation:accuracy": 0.9625,
+    assert tags == {
+        "Project": "scones",
+        "Environment": "dev",
+        "DatasetId": "0123456789ab",
+        "Algorithm": "efficientnet",
     }
 
 
@@ -217,6 +147,25 @@ def test_nothing_staged_is_said_before_anything_is_asked_for(
     with pytest.raises(UserError, match="Run: invoke stage"):
         _train(dev, bucket)
     assert aws.made("CreateTrainingJob") == []
+
+
+def test_two_clouds_one_after_the_other_are_not_confused(
+    sagemaker: Any, staged: Bucket, dev: Environment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[tuple[str, str]] = []
+    call = BaseClient._make_api_call
+
+    def noted(client: Any, operation: str, request: dict[str, Any]) -> Any:
+        asked.append((operation, client.meta.endpoint_url))
+        return call(client, operation, request)
+
+    monkeypatch.setattr(BaseClient, "_make_api_call", noted)
+    for url in ("http://127.0.0.1:1111", "http://127.0.0.1:2222"):
+        monkeypatch.setenv("AWS_ENDPOINT_URL_SAGEMAKER", url)
+        asked.clear()
+        _train(dev, staged)
+        places = {place for operation, place in asked if "Training" in operation}
+        assert places == {url}
 
 
 # Its result
@@ -239,7 +188,7 @@ def test_a_job_without_metrics_has_a_result(
 ) -> None:
     description = _description()
     del description["FinalMetricDataList"]
-    sagemaker.answers["DescribeTrainingJob"] = description
+    sagemaker.answers["DescribeTrainingJob"] = lambda request: {**description, **request}
     assert _train(dev, staged).metrics == {}
 
 
@@ -288,7 +237,18 @@ def test_who_stops_waiting_stops_the_job(
     with pytest.raises(KeyboardInterrupt):
         _train(dev, staged)
     (stopped,) = sagemaker.made("StopTrainingJob")
-    assert stopped["TrainingJobName"] == _job(sagemaker)["TrainingJobName"]
+    assert stopped["TrainingJobName"] == "some-job"
+
+
+@pytest.mark.parametrize("algorithm", ["efficientnet", "builtin"])
+@pytest.mark.parametrize("name", ["dev", "local"])
+def test_only_awss_algorithm_on_this_machine_is_a_stand_in(
+    sagemaker: Any, staged: Bucket, name: str, algorithm: str
+) -> None:
+    environment = Environment(name, "us-east-1", "scones", {})
+    result = _train(environment, staged, algorithm=algorithm)
+    assert result.algorithm == algorithm
+    assert result.stand_in is (name == "local" and algorithm == "builtin")
 
 
 # Its log
@@ -325,6 +285,7 @@ def test_each_line_of_the_log_is_passed_on_once_and_in_order(
 def test_only_the_jobs_own_log_is_read(sagemaker: Any, staged: Bucket, dev: Environment) -> None:
     _log(sagemaker, [["one"]])
     job = _train(dev, staged).job
+    assert job == _job(sagemaker)["TrainingJobName"]
     (asked,) = sagemaker.made("DescribeLogStreams")
     assert asked["logStreamNamePrefix"] == f"{job}/"
     assert asked["logGroupName"] == "/aws/sagemaker/TrainingJobs"

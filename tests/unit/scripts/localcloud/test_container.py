@@ -6,18 +6,23 @@ from pathlib import Path
 import pytest
 from botocore.exceptions import ClientError
 
+from scripts.environment import ROOT
 from scripts.localcloud import container
 from scripts.localcloud.container import (
     TrainingFolder,
     can_run,
     decode_hyperparameters,
+    failure_reason,
     serving_environment,
     training_command,
+    uses_stand_in,
 )
 from scripts.localcloud.objects import BadArchive
 from scripts.localcloud.records import JobFailed
 
 MODEL = {"ModelDataUrl": "s3://bucket/model.tar.gz"}
+PYTORCH = "763104351884.dkr.ecr.us-east-1.amazonaws.com/pytorch-training:2.8.0-cpu-py312"
+BUILTIN = "811284229777.dkr.ecr.us-east-1.amazonaws.com/image-classification:1"
 
 
 @pytest.fixture
@@ -65,7 +70,24 @@ def test_awss_pytorch_images_can_run(scope):
     assert can_run(f"763104351884.dkr.ecr.eu-west-1.amazonaws.com/pytorch-{scope}:2.8.0-cpu-py312")
 
 
-@pytest.mark.parametrize("image", ["", "example/cobol:1", "x/pytorch-training-neuron:1"])
+def test_awss_image_classification_can_run_as_a_stand_in():
+    assert can_run(BUILTIN)
+    assert uses_stand_in({"AlgorithmSpecification": {"TrainingImage": BUILTIN}})
+    assert not uses_stand_in({"AlgorithmSpecification": {"TrainingImage": PYTORCH}})
+    assert not uses_stand_in({})
+
+
+@pytest.mark.parametrize(
+    "image",
+    [
+        "",
+        "example/cobol:1",
+        "x/pytorch-training-neuron:1",
+        "me/image-classification:1",
+        BUILTIN.replace(":1", ":latest"),
+        BUILTIN.replace("image-classification", "object-detection"),
+    ],
+)
 def test_other_images_cannot(image):
     assert not can_run(image)
 
@@ -197,3 +219,107 @@ def test_a_model_that_is_not_to_be_had_fails_in_awss_words(
     with pytest.raises(JobFailed, match=f'^{words} "container_1" from URL') as raised:
         serving_environment(services, tmp_path / "model", MODEL, {})
     assert '"s3://bucket/model.tar.gz"' in str(raised.value)
+
+
+# AWS's own algorithm
+
+
+@pytest.fixture
+def start_builtin(services, folder):
+    """start_builtin(request members): command and environment of a job of AWS's algorithm."""
+
+    def command(**members):
+        source = {"S3DataType": "S3Prefix", "S3DataDistributionType": "FullyReplicated"}
+        request = {
+            "TrainingJobName": "job-1",
+            "AlgorithmSpecification": {"TrainingImage": BUILTIN, "TrainingInputMode": "File"},
+            "HyperParameters": {"epochs": "2", "image_shape": "3,32,32"},
+            "InputDataConfig": [
+                {
+                    "ChannelName": name,
+                    "DataSource": {"S3DataSource": source},
+                    "ContentType": "application/x-image",
+                }
+                for name in ("train", "train_lst")
+            ],
+            **members,
+        }
+        return training_command(services, folder, request)
+
+    return command
+
+
+def _configuration(folder, name):
+    return json.loads((folder.base / "input" / "config" / name).read_text())
+
+
+def test_awss_algorithm_is_given_its_hyperparameters_and_channels_as_files(start_builtin, folder):
+    start_builtin()
+    channel = {
+        "TrainingInputMode": "File",
+        "S3DistributionType": "FullyReplicated",
+        "RecordWrapperType": "None",
+        "ContentType": "application/x-image",
+    }
+    assert _configuration(folder, "hyperparameters.json") == {
+        "epochs": "2",
+        "image_shape": "3,32,32",
+    }
+    assert _configuration(folder, "inputdataconfig.json") == {
+        "train": channel,
+        "train_lst": channel,
+    }
+    assert _configuration(folder, "resourceconfig.json")["hosts"] == ["algo-1"]
+
+
+def test_a_channel_of_unknown_content_has_no_content_type(start_builtin, folder):
+    source = {"S3DataType": "S3Prefix"}
+    channel = {"ChannelName": "train", "DataSource": {"S3DataSource": source}}
+    start_builtin(InputDataConfig=[channel])
+    assert "ContentType" not in _configuration(folder, "inputdataconfig.json")["train"]
+
+
+def test_the_stand_in_is_started_as_a_program_on_the_jobs_folder(start_builtin, folder):
+    command, environment = start_builtin(Environment={"MOOD": "calm", "PYTHONPATH": "/elsewhere"})
+    assert command[1:] == ["-u", "-m", "scripts.localcloud.standin.train", str(folder.base)]
+    assert environment["PYTHONPATH"] == str(ROOT)
+    assert environment["MOOD"] == "calm"
+    assert environment["AWS_ACCESS_KEY_ID"] == "test"
+    assert folder.code.is_dir()
+    assert (folder.output / "data").is_dir()
+    assert folder.model.is_dir()
+
+
+def test_the_stand_ins_reason_for_a_failure_is_the_jobs(start_builtin, folder):
+    command, _ = start_builtin()
+    request = {"AlgorithmSpecification": {"TrainingImage": BUILTIN}}
+    assert (
+        failure_reason(request, folder, command, 7, "last") == "AlgorithmError: last, exit code: 7"
+    )
+    (folder.output / "failure").write_text("ClientError: no list")
+    assert failure_reason(request, folder, command, 1, "last") == "ClientError: no list"
+
+
+def test_a_scripts_failure_is_told_as_the_toolkit_tells_it(folder):
+    request = {"AlgorithmSpecification": {"TrainingImage": PYTORCH}}
+    reason = failure_reason(request, folder, ["python", "-u", "/opt/ml/code/train.py"], 3, "last")
+    assert reason.startswith("AlgorithmError: ExecuteUserScriptError:\nExitCode 3")
+
+
+def test_a_model_of_awss_algorithm_is_served_by_the_stand_ins_code(services, tmp_path):
+    environment = serving_environment(
+        services,
+        tmp_path / "model",
+        {**MODEL, "Image": BUILTIN, "Environment": {"SAGEMAKER_PROGRAM": "mine.py"}},
+        {"PYTHONPATH": "/elsewhere"},
+    )
+    assert environment["SAGEMAKER_PROGRAM"] == "serve.py"
+    assert environment["PYTHONPATH"] == str(ROOT)
+    assert (tmp_path / "model" / "code" / "serve.py").is_file()
+    assert (tmp_path / "model" / "code" / "inference.py").is_file()
+
+
+def test_another_model_keeps_its_own_code(services, tmp_path):
+    environment = serving_environment(services, tmp_path / "model", {**MODEL, "Image": PYTORCH}, {})
+    assert "SAGEMAKER_PROGRAM" not in environment
+    assert not (tmp_path / "model" / "code").exists()

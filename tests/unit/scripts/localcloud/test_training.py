@@ -10,6 +10,7 @@ from scripts.localcloud.records import TRAINING_JOB, Records
 from scripts.localcloud.training import TrainingJobs
 
 IMAGE = "763104351884.dkr.ecr.us-east-1.amazonaws.com/pytorch-training:2.8.0-cpu-py312"
+BUILTIN = "811284229777.dkr.ecr.us-east-1.amazonaws.com/image-classification:1"
 
 
 def request(**changes):
@@ -125,9 +126,32 @@ def test_a_name_can_be_used_again_while_the_first_ones_thread_still_ends(
             {"InputDataConfig": [{"ChannelName": "train", "DataSource": {}}]},
             "Channel train: the local cloud reads an S3DataSource",
         ),
+        (
+            {"AlgorithmSpecification": {"TrainingImage": "me/image-classification:1"}},
+            "Cannot find the requested image: me/.*PyTorch images, and a stand-in for image-",
+        ),
+        (
+            {"AlgorithmSpecification": {"TrainingImage": BUILTIN, "MetricDefinitions": []}},
+            "can't override the metric definitions for Amazon SageMaker algorithms",
+        ),
     ],
 )
 def test_what_cannot_be_done_here_is_refused_rather_than_ignored(jobs, records, changes, words):
     with pytest.raises(ServiceError, match=words):
         jobs.create(request(**changes))
     assert records.all(TRAINING_JOB) == []
+
+
+def test_sagemaker_brings_the_metric_definitions_of_its_own_algorithm(jobs, records, monkeypatch):
+    monkeypatch.setattr(training._Run, "work", lambda _self: None)
+    jobs.create(request(AlgorithmSpecification={"TrainingImage": BUILTIN}))
+    specification = records.get(TRAINING_JOB, "job").request["AlgorithmSpecification"]
+    names = [item["Name"] for item in specification["MetricDefinitions"]]
+    assert names == ["train:accuracy", "validation:accuracy"]
+
+
+def test_a_gpu_instance_can_be_asked_for(jobs, records, monkeypatch):
+    monkeypatch.setattr(training._Run, "work", lambda _self: None)
+    resources = {"InstanceType": "ml.p3.2xlarge", "InstanceCount": 1, "VolumeSizeInGB": 50}
+    jobs.create(request(ResourceConfig=resources))
+    assert records.get(TRAINING_JOB, "job").status == "InProgress"
