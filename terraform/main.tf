@@ -23,7 +23,8 @@ locals {
     function         = { for name in ["serialize", "infer", "filter"] : name => "arn:aws:lambda:${local.here}:function:${local.prefix}-${name}" }
     function_logs    = { for name in ["serialize", "infer", "filter"] : name => "arn:aws:logs:${local.here}:log-group:/aws/lambda/${local.prefix}-${name}" }
     # SageMaker writes names in ARNs in lower case.
-    endpoint = "arn:aws:sagemaker:${local.here}:endpoint/${lower(coalesce(var.endpoint_name, local.prefix))}"
+    endpoint        = "arn:aws:sagemaker:${local.here}:endpoint/${lower(coalesce(var.endpoint_name, local.prefix))}"
+    rollback_alarms = module.observability.rollback_alarm_arns
   }
 }
 
@@ -69,6 +70,8 @@ module "functions" {
   confidence_threshold  = var.confidence_threshold
   low_confidence_action = var.low_confidence_action
   assignments           = var.assignments
+  metric_namespace      = var.project
+  environment           = var.environment
 }
 
 module "workflow" {
@@ -97,5 +100,9 @@ module "observability" {
   alarm_email          = var.alarm_email
   endpoint_name        = var.endpoint_name
   endpoint_variant     = var.endpoint_variant
+  metric_namespace     = var.project
+  environment          = var.environment
   latency_threshold_ms = var.latency_threshold_ms
+  rollback_limits      = var.rollback_limits
+  rollback_timing      = var.rollback_timing
 }

@@ -33,6 +33,11 @@ output "alarm_topic_arn" {
   value       = module.observability.alarm_topic_arn
 }
 
+output "rollback_alarm_names" {
+  description = "Alarms that roll an update of the endpoint back; empty while there is no endpoint."
+  value       = module.observability.rollback_alarm_names
+}
+
 output "dashboard_name" {
   description = "CloudWatch dashboard to open first."
   value       = module.observability.dashboard_name

@@ -261,3 +261,59 @@ variable "latency_threshold_ms" {
     error_message = "latency_threshold_ms must be from 1 to 60000, which is all the time a model has to answer."
   }
 }
+
+# From where on an update of the endpoint is rolled back
+
+variable "rollback_limits" {
+  description = "An update of the endpoint is rolled back from these limits on: the share of requests that the model fails on (server_error_rate) and that are refused (client_error_rate), the 99th percentile of the model's latency in ms, and the share of decisions below the confidence threshold. Old and new model count together: a canary that takes a tenth of the traffic shows a tenth of its faults."
+  type = object({
+    server_error_rate   = optional(number, 0.02)
+    client_error_rate   = optional(number, 0.05)
+    latency_ms          = optional(number, 500)
+    low_confidence_rate = optional(number, 0.4)
+  })
+  default  = {}
+  nullable = false
+
+  validation {
+    condition     = alltrue([for name in ["server_error_rate", "client_error_rate", "low_confidence_rate"] : var.rollback_limits[name] > 0 && var.rollback_limits[name] <= 1])
+    error_message = "The rates of rollback_limits are shares: above 0 (which every update would reach) and at most 1."
+  }
+
+  validation {
+    condition     = var.rollback_limits.latency_ms >= 1 && var.rollback_limits.latency_ms <= 60000
+    error_message = "rollback_limits.latency_ms must be from 1 to 60000 milliseconds, which is all the time a model has to answer."
+  }
+}
+
+variable "rollback_timing" {
+  description = "When a limit counts as reached: in datapoints_to_alarm of the last evaluation_periods periods of period_s seconds (low confidence: in all of them). A new model must bake for longer than all these periods together, or a fault is seen too late."
+  type = object({
+    period_s            = optional(number, 60)
+    evaluation_periods  = optional(number, 3)
+    datapoints_to_alarm = optional(number, 2)
+  })
+  default  = {}
+  nullable = false
+
+  validation {
+    condition     = contains([10, 30], var.rollback_timing.period_s) || (var.rollback_timing.period_s >= 60 && var.rollback_timing.period_s <= 3600 && var.rollback_timing.period_s % 60 == 0)
+    error_message = "rollback_timing.period_s must be 10, 30, or a multiple of 60 up to 3600: CloudWatch offers no others."
+  }
+
+  validation {
+    condition     = var.rollback_timing.period_s >= 60 || var.environment == "local"
+    error_message = "rollback_timing.period_s below 60 works in the local environment only: on AWS SageMaker publishes its metrics once a minute, so most periods would be empty and no limit ever reached."
+  }
+
+  validation {
+    condition = alltrue([
+      floor(var.rollback_timing.evaluation_periods) == var.rollback_timing.evaluation_periods,
+      floor(var.rollback_timing.datapoints_to_alarm) == var.rollback_timing.datapoints_to_alarm,
+      var.rollback_timing.datapoints_to_alarm >= 1,
+      var.rollback_timing.datapoints_to_alarm <= var.rollback_timing.evaluation_periods,
+      var.rollback_timing.evaluation_periods <= 10,
+    ])
+    error_message = "rollback_timing: datapoints_to_alarm and evaluation_periods must be whole numbers, 1 <= datapoints_to_alarm <= evaluation_periods <= 10."
+  }
+}

@@ -4,19 +4,20 @@
 
 Each function below mends one difference from AWS that was met with ministack 1.5.33, and can go
 when a release does not need it. Without them `terraform plan` shows changes right after an apply,
-and the event of an upload does not say which version of the object it is about.
+and the event of an upload does not say which version of the object it is about. Those of CloudWatch
+are in emulated_cloudwatch.py.
 """
 
 import json
 import random
 import threading
 from collections import defaultdict
-from datetime import datetime
 from typing import Any
-from xml.sax.saxutils import escape
 
 from ministack.app import main
-from ministack.services import cloudwatch, eventbridge, lambda_svc, s3, stepfunctions
+from ministack.services import eventbridge, lambda_svc, s3, stepfunctions
+
+from scripts.localcloud import emulated_cloudwatch
 
 ENVIRONMENTS_A_FUNCTION = 4
 
@@ -136,54 +137,6 @@ def _share_a_few_lambda_environments() -> None:
     lambda_svc._execute_function_provided_warm = executed
 
 
-def _describe_alarms_in_full() -> None:
-    """Answer the query protocol (provider 5, XML) with all that the JSON protocol says."""
-    describe = cloudwatch._describe_alarms
-
-    def described(params: Any, data: Any, is_cbor: bool, is_json: bool = False) -> Any:
-        if is_cbor or is_json:
-            return describe(params, data, is_cbor, is_json)
-        asked: dict[str, Any] = {}
-        for key, values in params.items():
-            value = values[0] if isinstance(values, list) else values
-            field, _, index = key.partition(".member.")
-            if index:
-                asked.setdefault(field, []).append(value)
-            else:
-                asked[field] = value
-        status, headers, body = describe(params, asked, False, True)
-        if status != 200:
-            return describe(params, data, False, False)
-        answer = json.loads(body)
-        for alarm in answer["MetricAlarms"]:
-            if alarm.get("ExtendedStatistic"):
-                alarm.pop("Statistic", None)  # AWS has either the one or the other
-        xml = (
-            '<DescribeAlarmsResponse xmlns="http://monitoring.amazonaws.com/doc/2010-08-01/">'
-            f"<DescribeAlarmsResult>{_to_xml(answer)}</DescribeAlarmsResult>"
-            "<ResponseMetadata><RequestId>local</RequestId></ResponseMetadata></DescribeAlarmsResponse>"
-        )
-        return 200, {**headers, "Content-Type": "text/xml"}, xml.encode()
-
-    cloudwatch._describe_alarms = described
-
-
-def _to_xml(value: Any, field: str = "") -> str:
-    if isinstance(value, dict):
-        return "".join(
-            f"<{k}>{_to_xml(v, k)}</{k}>"
-            for k, v in value.items()
-            if v is not None and not k.startswith("_")
-        )
-    if isinstance(value, list):
-        return "".join(f"<member>{_to_xml(item)}</member>" for item in value)
-    if isinstance(value, bool):
-        return str(value).lower()
-    if field.endswith("Timestamp") and isinstance(value, int | float):
-        return datetime.fromtimestamp(value).astimezone().isoformat()
-    return escape(str(value))
-
-
 def start() -> None:
     """Run the emulator until it is stopped; its settings are environment variables."""
     _name_object_versions_in_events()
@@ -191,7 +144,7 @@ def start() -> None:
     _name_throttling_as_aws_does()
     _wait_between_retries_as_aws_does()
     _share_a_few_lambda_environments()
-    _describe_alarms_in_full()
+    emulated_cloudwatch.mend()
     main()
 
 

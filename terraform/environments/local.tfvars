@@ -12,3 +12,8 @@ package_dir         = "packages"
 # Nothing here grows old, and setting up the expiry of objects takes the provider a minute.
 expire_objects     = false
 log_retention_days = 1
+
+# An update bakes for seconds here, so the alarms look every 10 s; SageMaker's metrics arrive every
+# second. A model answers in about 4 ms, but two busy cores can make a p99 of 100 ms of that.
+rollback_timing = { period_s = 10, evaluation_periods = 2, datapoints_to_alarm = 2 }
+rollback_limits = { latency_ms = 250 }

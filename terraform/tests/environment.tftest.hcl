@@ -35,6 +35,7 @@ run "without_an_endpoint_there_is_what_training_needs_and_no_workflow" {
       output.review_queue_url != null,
       output.failure_queue_url != null,
       output.alarm_topic_arn != null,
+      length(output.rollback_alarm_names) == 0,
     ])
     error_message = "Storage, identity and the alarm topic must exist from the first apply on."
   }
@@ -60,5 +61,17 @@ run "with_an_endpoint_there_is_a_workflow_of_three_functions" {
       filter    = "scones-test-filter"
     }
     error_message = "The functions must be named after the environment and their role."
+  }
+
+  assert {
+    condition = output.rollback_alarm_names == [
+      "scones-test-rollback-4xx-rate", "scones-test-rollback-5xx-rate", "scones-test-rollback-latency-p99", "scones-test-rollback-low-confidence-rate",
+    ]
+    error_message = "There must be four alarms that roll an update back."
+  }
+
+  assert {
+    condition     = local.arns.rollback_alarms == [for name in output.rollback_alarm_names : "arn:aws:cloudwatch:us-east-1:123456789012:alarm:${name}"]
+    error_message = "The alarms that SageMaker's role may read must be those that there are."
   }
 }

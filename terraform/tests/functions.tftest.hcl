@@ -20,6 +20,8 @@ variables {
   labels                = ["bicycle", "motorcycle"]
   confidence_threshold  = 0.85
   low_confidence_action = "review"
+  metric_namespace      = "scones"
+  environment           = "test"
   assignments = {
     bicycle    = { loading_bay = "A", max_distance_km = 3 }
     motorcycle = { loading_bay = "B", max_distance_km = 15 }
@@ -61,8 +63,10 @@ run "functions_get_their_own_role_settings_package_and_log_group" {
       aws_lambda_function.this["filter"].environment[0].variables["CONFIDENCE_THRESHOLD"] == "0.85",
       aws_lambda_function.this["filter"].environment[0].variables["LOW_CONFIDENCE_ACTION"] == "review",
       jsondecode(aws_lambda_function.this["filter"].environment[0].variables["ASSIGNMENTS"]).motorcycle == { loading_bay = "B", max_distance_km = 15 },
+      aws_lambda_function.this["filter"].environment[0].variables["METRIC_NAMESPACE"] == "scones",
+      aws_lambda_function.this["filter"].environment[0].variables["ENVIRONMENT"] == "test",
     ])
-    error_message = "filter must know the threshold, what to do below it, and the assignments."
+    error_message = "filter must know the threshold, what to do below it, the assignments, and where to publish its decisions."
   }
 
   assert {

@@ -19,6 +19,7 @@ variables {
     event_bus        = "arn:aws:events:us-east-1:123456789012:event-bus/default"
     state_machine    = "arn:aws:states:us-east-1:123456789012:stateMachine:classify"
     endpoint         = "arn:aws:sagemaker:us-east-1:123456789012:endpoint/model"
+    rollback_alarms  = ["arn:aws:cloudwatch:us-east-1:123456789012:alarm:rollback"]
     function = {
       serialize = "arn:aws:lambda:us-east-1:123456789012:function:serialize"
       infer     = "arn:aws:lambda:us-east-1:123456789012:function:infer"
@@ -128,6 +129,13 @@ run "permissions_name_their_actions_and_their_resources" {
       for statement in jsondecode(aws_iam_role_policy.this["sagemaker"].policy).Statement : statement.Resource if contains(statement.Action, "s3:PutObject")
     ])) == toset(["arn:aws:s3:::artifacts/models/*", "arn:aws:s3:::artifacts/captures/*", "arn:aws:s3:::artifacts/transforms/*"])
     error_message = "SageMaker must write models, captures and predictions, and never datasets or packages."
+  }
+
+  assert {
+    condition = flatten([
+      for statement in jsondecode(aws_iam_role_policy.this["sagemaker"].policy).Statement : statement.Resource if contains(statement.Action, "cloudwatch:DescribeAlarms")
+    ]) == ["arn:aws:cloudwatch:us-east-1:123456789012:alarm:rollback"]
+    error_message = "SageMaker must read the alarms that roll an update back, and no others."
   }
 
   assert {

@@ -12,7 +12,11 @@ variables {
   alarm_email          = "operations@example.com"
   endpoint_name        = "model"
   endpoint_variant     = "AllTraffic"
+  metric_namespace     = "scones"
+  environment          = "test"
   latency_threshold_ms = 250
+  rollback_limits      = { server_error_rate = 0.02, client_error_rate = 0.05, latency_ms = 200, low_confidence_rate = 0.4 }
+  rollback_timing      = { period_s = 60, evaluation_periods = 3, datapoints_to_alarm = 2 }
 }
 
 run "every_alarm_tells_somebody_what_it_means_and_what_to_do" {
@@ -26,6 +30,7 @@ run "every_alarm_tells_somebody_what_it_means_and_what_to_do" {
     condition = toset(keys(aws_cloudwatch_metric_alarm.this)) == toset([
       "executions-failed", "executions-timed-out", "failure-queue-not-empty",
       "endpoint-server-errors", "endpoint-client-errors", "endpoint-latency",
+      "rollback-5xx-rate", "rollback-4xx-rate", "rollback-latency-p99", "rollback-low-confidence-rate",
       "serialize-errors", "infer-errors", "filter-errors",
       "serialize-throttles", "infer-throttles", "filter-throttles",
     ])
@@ -34,8 +39,9 @@ run "every_alarm_tells_somebody_what_it_means_and_what_to_do" {
 
   assert {
     condition = alltrue([
-      for alarm in aws_cloudwatch_metric_alarm.this :
+      for name, alarm in aws_cloudwatch_metric_alarm.this :
       alarm.alarm_actions == toset([aws_sns_topic.alarms.arn]) && alarm.ok_actions == toset([aws_sns_topic.alarms.arn])
+      if !contains(["rollback-5xx-rate", "rollback-4xx-rate", "rollback-latency-p99"], name)
     ])
     error_message = "Every alarm must be published, and so must its end."
   }
@@ -87,7 +93,73 @@ run "every_alarm_tells_somebody_what_it_means_and_what_to_do" {
   }
 }
 
-run "the_dashboard_fits_on_one_screen_and_shows_the_alarms_threshold" {
+run "an_update_is_rolled_back_from_the_limits_on" {
+  command = plan
+
+  module {
+    source = "./modules/observability"
+  }
+
+  assert {
+    condition = { for name, alarm in aws_cloudwatch_metric_alarm.this : name => [alarm.namespace, alarm.metric_name, coalesce(alarm.statistic, alarm.extended_statistic), alarm.threshold] if startswith(name, "rollback-") } == {
+      rollback-5xx-rate            = ["AWS/SageMaker", "Invocation5XXErrors", "Average", 0.02]
+      rollback-4xx-rate            = ["AWS/SageMaker", "Invocation4XXErrors", "Average", 0.05]
+      rollback-latency-p99         = ["AWS/SageMaker", "ModelLatency", "p99", 200000]
+      rollback-low-confidence-rate = ["scones", "LowConfidence", "Average", 0.4]
+    }
+    error_message = "The average of 0 and 1 is the rate; SageMaker reports latency in microseconds, so that 200 ms are 200000."
+  }
+
+  assert {
+    condition = alltrue([
+      for name, alarm in aws_cloudwatch_metric_alarm.this :
+      alarm.dimensions == (name == "rollback-low-confidence-rate" ? tomap({ Environment = "test", service = "filter" }) : tomap({ EndpointName = "model", VariantName = "AllTraffic" }))
+      if startswith(name, "rollback-")
+    ])
+    error_message = "The alarms must look at this endpoint's variant, and at the decisions of this environment."
+  }
+
+  assert {
+    condition = { for name, alarm in aws_cloudwatch_metric_alarm.this : name => [alarm.period, alarm.evaluation_periods, alarm.datapoints_to_alarm] if startswith(name, "rollback-") } == {
+      rollback-5xx-rate            = [60, 3, 2]
+      rollback-4xx-rate            = [60, 3, 2]
+      rollback-latency-p99         = [60, 3, 2]
+      rollback-low-confidence-rate = [60, 3, 3]
+    }
+    error_message = "One stray failure must not roll an update back, nor a few pictures that are hard for any model."
+  }
+
+  assert {
+    condition     = alltrue([for name, alarm in aws_cloudwatch_metric_alarm.this : alarm.treat_missing_data == "notBreaching" && alarm.comparison_operator == "GreaterThanOrEqualToThreshold"])
+    error_message = "Without traffic nothing is known, and nothing is rolled back."
+  }
+
+  assert {
+    condition = alltrue([
+      for name in ["rollback-5xx-rate", "rollback-4xx-rate", "rollback-latency-p99"] :
+      length(aws_cloudwatch_metric_alarm.this[name].alarm_actions) == 0 && length(aws_cloudwatch_metric_alarm.this[name].ok_actions) == 0
+    ])
+    error_message = "What the endpoint's own alarms tell must not be told twice."
+  }
+
+  assert {
+    condition = alltrue([
+      startswith(aws_cloudwatch_metric_alarm.this["rollback-5xx-rate"].alarm_description, "The model fails on 2 % or more of the requests, in 2 of the last 3 periods of 60 s. "),
+      startswith(aws_cloudwatch_metric_alarm.this["rollback-latency-p99"].alarm_description, "The slowest 1 % of answers take 200 ms or longer, in 2 of the last 3 periods of 60 s. "),
+      startswith(aws_cloudwatch_metric_alarm.this["rollback-low-confidence-rate"].alarm_description, "40 % or more of the photographs are left to people, in 3 of the last 3 periods of 60 s. "),
+    ])
+    error_message = "The descriptions must name the limits in the units that people set them in."
+  }
+
+  assert {
+    condition = output.rollback_alarm_names == [
+      "scones-test-rollback-4xx-rate", "scones-test-rollback-5xx-rate", "scones-test-rollback-latency-p99", "scones-test-rollback-low-confidence-rate",
+    ]
+    error_message = "These are the alarms that SageMaker must be given."
+  }
+}
+
+run "the_dashboard_fits_on_one_screen_and_shows_the_limits" {
   command = plan
 
   module {
@@ -110,11 +182,16 @@ run "the_dashboard_fits_on_one_screen_and_shows_the_alarms_threshold" {
   }
 
   assert {
-    condition = [
-      for widget in jsondecode(aws_cloudwatch_dashboard.this.dashboard_body).widgets : widget.properties.annotations.horizontal[0].value
+    condition = {
+      for widget in jsondecode(aws_cloudwatch_dashboard.this.dashboard_body).widgets :
+      widget.properties.title => { for line in widget.properties.annotations.horizontal : line.label => line.value }
       if can(widget.properties.annotations)
-    ] == [250]
-    error_message = "The latency chart is in milliseconds and must show the alarm's threshold."
+      } == {
+      "Endpoint: model latency in ms"      = { alarm = 250, rollback = 200 }
+      "Endpoint: share of errors"          = { "rollback: 4XX" = 0.05, "rollback: 5XX" = 0.02 }
+      "Decisions: share of low confidence" = { rollback = 0.4 }
+    }
+    error_message = "The charts must show the limits, the latency chart in milliseconds."
   }
 }
 
@@ -133,6 +210,11 @@ run "without_an_endpoint_only_what_exists_is_watched" {
   assert {
     condition     = keys(aws_cloudwatch_metric_alarm.this) == ["failure-queue-not-empty"]
     error_message = "Alarms on things that do not exist yet would only be noise."
+  }
+
+  assert {
+    condition     = length(output.rollback_alarm_names) == 0 && length(output.rollback_alarm_arns) == 4
+    error_message = "There is nothing to roll back, but SageMaker's role must be ready for it."
   }
 
   assert {

@@ -102,6 +102,7 @@ run "every_other_value_that_cannot_work_is_refused" {
     log_retention_days      = 10 # CloudWatch Logs does not offer it
     alarm_email             = "nobody"
     latency_threshold_ms    = 1000000 # microseconds by mistake
+    rollback_limits         = { latency_ms = 500000 }
   }
 
   expect_failures = [
@@ -123,5 +124,71 @@ run "every_other_value_that_cannot_work_is_refused" {
     var.log_retention_days,
     var.alarm_email,
     var.latency_threshold_ms,
+    var.rollback_limits,
   ]
+}
+
+run "a_rate_that_every_update_reaches_is_refused" {
+  command = plan
+
+  variables {
+    rollback_limits = { server_error_rate = 0 }
+  }
+
+  expect_failures = [var.rollback_limits]
+}
+
+run "a_rate_in_per_cent_is_refused" {
+  command = plan
+
+  variables {
+    rollback_limits = { low_confidence_rate = 40 }
+  }
+
+  expect_failures = [var.rollback_limits]
+}
+
+run "periods_that_sagemakers_metrics_cannot_fill_are_refused_on_aws" {
+  command = plan
+
+  variables {
+    rollback_timing = { period_s = 10 }
+  }
+
+  expect_failures = [var.rollback_timing]
+}
+
+run "a_period_that_cloudwatch_does_not_offer_is_refused" {
+  command = plan
+
+  variables {
+    rollback_timing = { period_s = 90 }
+  }
+
+  expect_failures = [var.rollback_timing]
+}
+
+run "more_datapoints_than_periods_are_refused" {
+  command = plan
+
+  variables {
+    rollback_timing = { evaluation_periods = 1 }
+  }
+
+  expect_failures = [var.rollback_timing]
+}
+
+run "the_local_cloud_may_look_every_ten_seconds" {
+  command = plan
+
+  variables {
+    environment     = "local"
+    rollback_timing = { period_s = 10, evaluation_periods = 2, datapoints_to_alarm = 2 }
+    rollback_limits = { latency_ms = 250 }
+  }
+
+  assert {
+    condition     = var.rollback_timing.period_s == 10 && var.rollback_limits.latency_ms == 250 && var.rollback_limits.server_error_rate == 0.02
+    error_message = "Locally the metrics arrive every second, and what is not set keeps its default."
+  }
 }

@@ -34,6 +34,8 @@ VARIABLES = {
     "LABELS": "bicycle,motorcycle",
     "CONFIDENCE_THRESHOLD": "0.8",
     "LOW_CONFIDENCE_ACTION": "review",
+    "METRIC_NAMESPACE": "scones",
+    "ENVIRONMENT": "test",
     "ASSIGNMENTS": '{"bicycle": {"loading_bay": "A", "max_distance_km": 5}}',
 }
 

@@ -1,5 +1,6 @@
 """Terraform's own tests, and the configuration's agreement with the Python beside it."""
 
+import json
 import os
 import re
 import subprocess
@@ -7,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from lambdas.common.errors import EndpointTimeout, EndpointUnavailable, Throttled
 from scripts import terraform_release
 from scripts.endpoint import VARIANT
 from scripts.environment import ROOT, TERRAFORM
@@ -72,6 +74,15 @@ def test_terraform_and_the_scripts_agree_on_the_folders_of_the_uploads_bucket():
     main = (TERRAFORM / "main.tf").read_text()
     assert f'by_event = "{INCOMING}"' in main
     assert f'by_request = "{ADHOC}"' in main
+
+
+@pytest.mark.parametrize("step", ["Serialize", "Infer"])
+@pytest.mark.parametrize("error", [Throttled, EndpointUnavailable, EndpointTimeout])
+def test_a_fault_of_a_service_that_a_function_calls_is_retried_by_its_step(step, error):
+    definition = (TERRAFORM / "modules" / "workflow" / "classify.asl.json").read_text()
+    retriers = json.loads(definition)["States"][step]["Retry"]
+    matching = [retrier for retrier in retriers if error.__name__ in retrier["ErrorEquals"]]
+    assert [retrier["MaxAttempts"] >= 1 for retrier in matching] == [True]
 
 
 def test_no_generated_file_lies_among_the_sources():

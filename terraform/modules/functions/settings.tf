@@ -33,6 +33,8 @@ locals {
         CONFIDENCE_THRESHOLD  = tostring(var.confidence_threshold)
         LOW_CONFIDENCE_ACTION = var.low_confidence_action
         ASSIGNMENTS           = jsonencode(var.assignments)
+        METRIC_NAMESPACE      = var.metric_namespace
+        ENVIRONMENT           = var.environment
       }
     }
   }

@@ -75,3 +75,13 @@ variable "assignments" {
     max_distance_km = number
   }))
 }
+
+variable "metric_namespace" {
+  description = "CloudWatch namespace that filter publishes its decisions to."
+  type        = string
+}
+
+variable "environment" {
+  description = "Name of the environment: the dimension that filter publishes its decisions with."
+  type        = string
+}

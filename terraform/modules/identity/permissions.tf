@@ -89,6 +89,12 @@ locals {
         resources = ["*"]
         condition = { StringLike = { "cloudwatch:namespace" = ["AWS/SageMaker", "/aws/sagemaker/*"] } }
       }
+      # SageMaker asks in the name of the endpoint's role whether an update has to be rolled back. The
+      # action knows alarms as resources; only composite alarms would need "*".
+      ReadRollbackAlarms = {
+        actions   = ["cloudwatch:DescribeAlarms"]
+        resources = var.arns.rollback_alarms
+      }
       # A registry token is for the whole registry: the action knows no resources.
       LogInToRegistry = {
         actions   = ["ecr:GetAuthorizationToken"]

@@ -25,6 +25,7 @@ variable "arns" {
     event_bus        = string
     state_machine    = string
     endpoint         = string
+    rollback_alarms  = list(string)
     function         = map(string)
     function_logs    = map(string)
   })

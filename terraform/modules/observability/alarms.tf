@@ -11,10 +11,11 @@ resource "aws_cloudwatch_metric_alarm" "this" {
   extended_statistic  = each.value.extended_statistic
   period              = each.value.period_s
   evaluation_periods  = each.value.periods
+  datapoints_to_alarm = each.value.datapoints
   comparison_operator = "GreaterThanOrEqualToThreshold"
   threshold           = each.value.threshold
   treat_missing_data  = each.value.missing
 
-  alarm_actions = [aws_sns_topic.alarms.arn]
-  ok_actions    = [aws_sns_topic.alarms.arn]
+  alarm_actions = each.value.tells ? [aws_sns_topic.alarms.arn] : []
+  ok_actions    = each.value.tells ? [aws_sns_topic.alarms.arn] : []
 }

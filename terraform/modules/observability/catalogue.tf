@@ -8,7 +8,9 @@ locals {
     threshold          = 1
     period_s           = 60
     periods            = 1
+    datapoints         = null # as many as there are periods
     missing            = "notBreaching"
+    tells              = true
   }
 
   always = {
@@ -59,7 +61,7 @@ locals {
       dimensions         = local.endpoint_dimensions
       statistic          = null
       extended_statistic = "p99"
-      threshold          = var.latency_threshold_ms * 1000 # SageMaker reports microseconds
+      threshold          = var.latency_threshold_ms * local.microseconds_a_ms
       periods            = 3
       meaning            = "For three minutes the slowest 1 % of answers took longer than ${var.latency_threshold_ms} ms."
       action             = "Look at CPU and memory of the instances, and at the number of invocations: more instances help against load, an earlier model against a slow one."
@@ -88,7 +90,7 @@ locals {
   ]...)
 
   alarms = {
-    for name, alarm in merge(local.always, { for name, alarm in merge(local.for_workflow, local.for_functions) : name => alarm if var.endpoint_name != null }) :
+    for name, alarm in merge(local.always, { for name, alarm in merge(local.for_workflow, local.for_functions, local.for_rollback) : name => alarm if var.endpoint_name != null }) :
     name => merge(local.defaults, alarm)
   }
 }

@@ -1,5 +1,6 @@
 locals {
-  # One screen: a strip with the alarms, then two rows of three charts.
+  # One screen: a strip with the alarms, then two rows of four charts. A line marks from where on
+  # an update is rolled back.
   charts = [
     {
       title = "Executions a minute, by outcome"
@@ -9,7 +10,7 @@ locals {
       ]
     },
     {
-      title = "Waiting: for a person (review), for repair (failures)"
+      title = "Waiting for a person, or for repair"
       metrics = [
         for queue in [local.review_queue, local.failures_queue] :
         ["AWS/SQS", "ApproximateNumberOfMessagesVisible", "QueueName", queue, { stat = "Maximum", label = queue }]
@@ -23,12 +24,27 @@ locals {
       ]
     },
     {
+      title = "Endpoint: share of errors"
+      metrics = [
+        for metric in ["Invocation4XXErrors", "Invocation5XXErrors"] :
+        concat(["AWS/SageMaker", metric], local.endpoint_dimension_list, [{ stat = "Average" }])
+      ]
+      limits = { "rollback: 4XX" = var.rollback_limits.client_error_rate, "rollback: 5XX" = var.rollback_limits.server_error_rate }
+    },
+    {
       title = "Endpoint: model latency in ms"
       metrics = concat(
-        [for percentile in ["p50", "p99"] : [{ expression = "${percentile}/1000", label = percentile, id = "${percentile}_ms" }]],
+        [for percentile in ["p50", "p99"] : [{ expression = "${percentile}/${local.microseconds_a_ms}", label = percentile, id = "${percentile}_ms" }]],
         [for percentile in ["p50", "p99"] : concat(["AWS/SageMaker", "ModelLatency"], local.endpoint_dimension_list, [{ stat = percentile, id = percentile, visible = false }])],
       )
-      annotations = { horizontal = [{ label = "alarm", value = var.latency_threshold_ms }] }
+      limits = { alarm = var.latency_threshold_ms, rollback = var.rollback_limits.latency_ms }
+    },
+    {
+      title = "Decisions: share of low confidence"
+      metrics = [
+        [var.metric_namespace, "LowConfidence", "Environment", var.environment, "service", "filter", { stat = "Average", label = "left to people" }]
+      ]
+      limits = { rollback = var.rollback_limits.low_confidence_rate }
     },
     {
       title = "Functions: errors and throttles a minute"
@@ -64,19 +80,19 @@ resource "aws_cloudwatch_dashboard" "this" {
         height = 3
         properties = {
           title  = "Alarms"
-          alarms = [for name in keys(local.alarms) : "arn:aws:cloudwatch:${var.region}:${var.account_id}:alarm:${var.prefix}-${name}"]
+          alarms = [for name in keys(local.alarms) : "${local.alarm_arn_prefix}-${name}"]
         }
       }],
       [
         for index, chart in local.charts : {
           type   = "metric"
-          x      = 8 * (index % 3)
-          y      = 3 + 6 * floor(index / 3)
-          width  = 8
+          x      = 6 * (index % 4)
+          y      = 3 + 6 * floor(index / 4)
+          width  = 6
           height = 6
           properties = merge(
             { title = chart.title, metrics = chart.metrics, region = var.region, period = 60, view = "timeSeries" },
-            { for key, value in { annotations = try(chart.annotations, null) } : key => value if value != null },
+            { for key, limits in { annotations = try(chart.limits, null) } : key => { horizontal = [for label, value in limits : { label = label, value = value }] } if limits != null },
           )
         }
       ],

@@ -30,7 +30,36 @@ variable "endpoint_variant" {
   type        = string
 }
 
+variable "metric_namespace" {
+  description = "CloudWatch namespace of the decisions that filter publishes."
+  type        = string
+}
+
+variable "environment" {
+  description = "Name of the environment: the dimension of those decisions."
+  type        = string
+}
+
 variable "latency_threshold_ms" {
   description = "Alarm when the model's 99th percentile latency stays above this many milliseconds."
   type        = number
+}
+
+variable "rollback_limits" {
+  description = "From where on an update of the endpoint is rolled back: three rates from 0 to 1, and the model's 99th percentile latency in ms."
+  type = object({
+    server_error_rate   = number
+    client_error_rate   = number
+    latency_ms          = number
+    low_confidence_rate = number
+  })
+}
+
+variable "rollback_timing" {
+  description = "A limit must be passed in datapoints_to_alarm of evaluation_periods periods of period_s seconds."
+  type = object({
+    period_s            = number
+    evaluation_periods  = number
+    datapoints_to_alarm = number
+  })
 }

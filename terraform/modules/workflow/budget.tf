@@ -1,6 +1,7 @@
 # The longest that an execution can take, read from the definition itself: every step runs into
 # its timeout at every attempt, and every wait is as long as full jitter allows. An attempt that
-# was turned away (throttled) comes back at once and is counted with one second.
+# was turned away (throttled, or answered with 5xx) comes back at once and is counted with one
+# second.
 locals {
   states    = jsondecode(local.definition).States
   timeout_s = jsondecode(local.definition).TimeoutSeconds

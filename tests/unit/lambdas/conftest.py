@@ -24,6 +24,8 @@ ENVIRONMENT = {
     "LABELS": "bicycle,motorcycle",
     "CONFIDENCE_THRESHOLD": "0.8",
     "LOW_CONFIDENCE_ACTION": "review",
+    "METRIC_NAMESPACE": "scones",
+    "ENVIRONMENT": "test",
     "ASSIGNMENTS": '{"bicycle": {"loading_bay": "A", "max_distance_km": 5},'
     ' "motorcycle": {"loading_bay": "B", "max_distance_km": 25.5}}',
 }

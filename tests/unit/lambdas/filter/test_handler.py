@@ -88,6 +88,8 @@ def test_a_wrong_message_is_refused() -> None:
         ("LOW_CONFIDENCE_ACTION", "ignore"),
         ("ASSIGNMENTS", "{}}"),
         ("ASSIGNMENTS", '{"bicycle": {}}'),
+        ("METRIC_NAMESPACE", ""),
+        ("ENVIRONMENT", ""),
     ],
 )
 def test_a_wrong_setting_is_named(environment: dict[str, str], name: str, value: str) -> None:
@@ -107,3 +109,50 @@ def test_the_log_has_the_decision(monkeypatch: pytest.MonkeyPatch, lambda_contex
     entry = json.loads(log.getvalue())
     assert (entry["message"], entry["confidence"], entry["threshold"]) == ("accepted", 0.97, 0.8)
     assert entry["function_request_id"] == lambda_context.aws_request_id
+
+
+def published(capsys: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:
+    """The metrics among what the function has printed."""
+    lines = map(json.loads, capsys.readouterr().out.splitlines())
+    return [line for line in lines if "_aws" in line]
+
+
+@pytest.mark.parametrize(("score", "value"), [(0.97, 0), (0.8, 0), (0.6, 1)])
+@pytest.mark.parametrize("service", ["filter", ""])
+def test_every_decision_is_counted_as_of_low_confidence_or_not(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    lambda_context: Any,
+    score: float,
+    value: float,
+    service: str,
+) -> None:
+    monkeypatch.setenv("POWERTOOLS_SERVICE_NAME", service)
+    handler.handle(event(bicycle=score, motorcycle=1 - score), lambda_context)
+    [metric] = published(capsys)
+    assert metric["LowConfidence"] == [value]
+    assert (metric["Environment"], metric["service"]) == ("test", "filter")
+    [directive] = metric["_aws"]["CloudWatchMetrics"]
+    assert directive == {
+        "Namespace": "scones",
+        "Dimensions": [["Environment", "service"]],  # and no others: they are the alarm's
+        "Metrics": [{"Name": "LowConfidence", "Unit": "Count"}],
+    }
+
+
+def test_low_confidence_that_has_to_fail_is_counted_too(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], lambda_context: Any
+) -> None:
+    monkeypatch.setattr(handler, "SETTINGS", FAILING)
+    with pytest.raises(THRESHOLD_CONFIDENCE_NOT_MET):
+        handler.handle(event(bicycle=0.6, motorcycle=0.4), lambda_context)
+    assert [metric["LowConfidence"] for metric in published(capsys)] == [[1]]
+
+
+@pytest.mark.parametrize("scores", [{"bicycle": math.nan, "motorcycle": 0.1}, {"tricycle": 1.0}])
+def test_where_nothing_is_decided_nothing_is_counted(
+    capsys: pytest.CaptureFixture[str], lambda_context: Any, scores: dict[str, float]
+) -> None:
+    with pytest.raises((BadScores, InvalidSettings)):
+        handler.handle(event(**scores), lambda_context)
+    assert published(capsys) == []
