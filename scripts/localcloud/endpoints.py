@@ -1,16 +1,16 @@
 """Endpoints that really serve: model servers behind one name, updated without a failed request."""
 
 import contextlib
+import functools
 import threading
-from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+from scripts.localcloud import endpoint_view as view
+from scripts.localcloud import launch, rollback_alarms, strategy
 from scripts.localcloud.aws import Aws
-from scripts.localcloud.capture import CaptureWriter
-from scripts.localcloud.fleet import Fleet, Invocation, Variant
-from scripts.localcloud.hosting import Answer, Instance, NotHealthy
-from scripts.localcloud.metrics import MetricsWriter
+from scripts.localcloud.fleet import Invocation
+from scripts.localcloud.hosting import Answer
 from scripts.localcloud.objects import split_s3_uri
 from scripts.localcloud.protocol import ServiceError
 from scripts.localcloud.records import (
@@ -22,8 +22,9 @@ from scripts.localcloud.records import (
     Record,
     Records,
 )
-
-LOG_GROUP = "/aws/sagemaker/Endpoints"
+from scripts.localcloud.strategy import Desired, Plan
+from scripts.localcloud.traffic import Traffic
+from scripts.localcloud.updates import Update
 
 
 class Endpoints:
@@ -31,7 +32,7 @@ class Endpoints:
 
     def __init__(self, aws: Aws, records: Records) -> None:
         self._aws, self._records = aws, records
-        self._fleets: dict[str, Fleet] = {}
+        self._traffic: dict[str, Traffic] = {}
 
     def create_config(self, request: dict[str, Any]) -> dict[str, Any]:
         variants = request["ProductionVariants"]
@@ -41,31 +42,51 @@ class Endpoints:
             self._records.get(MODEL, variant["ModelName"])
         if len({variant["VariantName"] for variant in variants}) < len(variants):
             raise ServiceError("ValidationException", "Variant names must be unique.")
-        if not any(_weight(variant) for variant in variants):
+        if not any(wanted.weight for wanted in strategy.desired(variants, {}).values()):
             raise ServiceError("ValidationException", "A variant must have a weight above 0.")
         if "DataCaptureConfig" in request:
             split_s3_uri(request["DataCaptureConfig"]["DestinationS3Uri"])
         return {"EndpointConfigArn": self._records.create(ENDPOINT_CONFIG, request).arn}
 
     def create(self, request: dict[str, Any]) -> dict[str, Any]:
+        """A DeploymentConfig is only remembered, for updates with RetainDeploymentConfig."""
         config = self._records.get(ENDPOINT_CONFIG, request["EndpointConfigName"])
+        desired = strategy.desired(config.request["ProductionVariants"], {})
+        deployment = request.get("DeploymentConfig")
+        _plan(deployment, desired, desired)
         record = self._records.create(
-            ENDPOINT, request, EndpointStatus="Creating", **_summary(config, "Creating")
+            ENDPOINT,
+            request,
+            **view.creating(config, desired),
+            **({"LastDeploymentConfig": deployment} if deployment else {}),
         )
-        _in_background(self._create, record, config)
+        _in_background(self._create, record, config, desired)
         return {"EndpointArn": record.arn}
 
     def update(self, request: dict[str, Any]) -> dict[str, Any]:
         record = self._records.get(ENDPOINT, request["EndpointName"])
         config = self._records.get(ENDPOINT_CONFIG, request["EndpointConfigName"])
-        # On AWS, too, a failed endpoint can only be deleted.
-        _move(record, {"InService"}, "Updating")
-        _in_background(self._update, record, config)
+        deployment = request.get("DeploymentConfig")
+        with record.lock:
+            _require(record, {"InService", "UpdateRollbackFailed"})
+            if request.get("RetainDeploymentConfig"):
+                deployment = deployment or record.state.get("LastDeploymentConfig")
+            desired = strategy.desired(
+                config.request["ProductionVariants"], request, record.state["ProductionVariants"]
+            )
+            plan = _plan(deployment, desired, self._traffic[record.name].fleet.desired)
+            rollback_alarms.check_exist(self._aws, plan.alarms)
+            record.update(EndpointStatus="Updating", FailureReason=None)
+            if deployment:
+                record.update(LastDeploymentConfig=deployment)
+        _in_background(self._update, record, config, desired, plan)
         return {"EndpointArn": record.arn}
 
     def delete(self, request: dict[str, Any]) -> dict[str, Any]:
         record = self._records.get(ENDPOINT, request["EndpointName"])
-        _move(record, {"InService", "Failed"}, "Deleting")
+        with record.lock:
+            _require(record, {"InService", "Failed", "UpdateRollbackFailed"})
+            record.update(EndpointStatus="Deleting")
         _in_background(self._delete, record)
         return {}
 
@@ -75,98 +96,48 @@ class Endpoints:
         Raises ServiceError as the runtime does: ValidationError when there is no such endpoint or
         variant, ModelError when the model refuses, fails or does not answer.
         """
-        with self._enter(name) as fleet:
-            variant = fleet.choose(request.target_variant)
-            if variant is None:
-                raise ServiceError(
-                    "ValidationError",
-                    f"Variant {request.target_variant} of endpoint {name} not found.",
-                )
-            answer = variant.invoke(request)
+        traffic = self._traffic.get(name)
+        answered = traffic and traffic.invoke(request)
+        if not answered:
+            subject = f"Endpoint {name} of account {ACCOUNT_ID}"
+            if name in self._traffic:
+                subject = f"Variant {request.target_variant} of endpoint {name}"
+            raise ServiceError("ValidationError", f"{subject} not found.")
+        answer, variant = answered
         if answer.status != 200:
             raise self._model_error(name, answer)
-        return answer, variant.name
+        return answer, variant
 
-    @contextlib.contextmanager
-    def _enter(self, name: str) -> Iterator[Fleet]:
-        while fleet := self._fleets.get(name):
-            if fleet.enter():
-                break
-        else:
-            message = f"Endpoint {name} of account {ACCOUNT_ID} not found."
-            raise ServiceError("ValidationError", message)
-        try:
-            yield fleet
-        finally:
-            fleet.leave()
-
-    def _create(self, record: Record, config: Record) -> None:
+    def _create(self, record: Record, config: Record, desired: dict[str, Desired]) -> None:
         with _failing(record, "Failed"):
-            self._fleets[record.name] = self._start_fleet(record.name, config)
-            record.update(EndpointStatus="InService", **_summary(config))
+            fleet = launch.prepare(self._aws, self._records, record.name, config, desired)
+            try:
+                fleet.grow(fleet.wanted)
+            except BaseException:
+                fleet.close()
+                raise
+            fleet.serve(fleet.wanted)
+            self._traffic[record.name] = Traffic(fleet)
+            record.update(**view.settled(fleet))
 
-    def _update(self, record: Record, config: Record) -> None:
-        """Give the traffic to a new fleet; the old one finishes what it has begun."""
+    def _update(
+        self, record: Record, config: Record, desired: dict[str, Desired], plan: Plan
+    ) -> None:
         with _failing(record, "InService"):
-            fleet = self._start_fleet(record.name, config)
-            previous, self._fleets[record.name] = self._fleets[record.name], fleet
-            previous.close()
-            record.update(EndpointStatus="InService", FailureReason=None, **_summary(config))
+            green = launch.prepare(self._aws, self._records, record.name, config, desired)
+            tripped = functools.partial(rollback_alarms.tripped, self._aws, plan.alarms)
+            Update(record, self._traffic[record.name], green, plan, tripped).run()
 
     def _delete(self, record: Record) -> None:
         try:
-            if fleet := self._fleets.pop(record.name, None):
-                fleet.close()
+            if traffic := self._traffic.pop(record.name, None):
+                traffic.close()
         finally:
             self._records.remove(record)
 
-    def _start_fleet(self, endpoint: str, config: Record) -> Fleet:
-        variants: list[Variant] = []
-        try:
-            for variant in config.request["ProductionVariants"]:
-                variants.append(self._start_variant(endpoint, config, variant))
-        except BaseException:
-            Fleet(variants).close()
-            raise
-        return Fleet(variants)
-
-    def _start_variant(self, endpoint: str, config: Record, variant: dict[str, Any]) -> Variant:
-        name = variant["VariantName"]
-        model = self._records.get(MODEL, variant["ModelName"])
-        instances: list[Instance] = []
-        try:
-            for number in range(_instance_count(variant)):
-                instances.append(
-                    Instance.start(
-                        self._aws,
-                        model.request["PrimaryContainer"],
-                        f"{LOG_GROUP}/{endpoint}",
-                        f"{name}/i-{number}-{datetime.now(UTC):%Y%m%dT%H%M%S%f}",
-                    )
-                )
-        except BaseException as failure:
-            for instance in instances:
-                instance.stop()
-            if isinstance(failure, NotHealthy):
-                raise JobFailed(
-                    f"The primary container for production variant {name} did not pass the ping "
-                    "health check. Please check CloudWatch logs for this endpoint."
-                ) from failure
-            raise
-        capture_config = config.request.get("DataCaptureConfig", {})
-        return Variant(
-            name,
-            _weight(variant),
-            instances,
-            MetricsWriter(self._aws, endpoint, name),
-            CaptureWriter(self._aws, endpoint, name, capture_config)
-            if capture_config.get("EnableCapture")
-            else None,
-        )
-
     def _model_error(self, name: str, answer: Answer) -> ServiceError:
         text = answer.body.decode("utf-8", "replace")
-        group = f"{LOG_GROUP}/{name}"
+        group = f"{launch.LOG_GROUP}/{name}"
         kind = "client" if 400 <= answer.status < 500 else "server"
         return ServiceError(
             "ModelError",
@@ -181,12 +152,20 @@ class Endpoints:
         )
 
 
-def _in_background(work: Callable[..., None], *arguments: Record) -> None:
+def _in_background(work: Callable[..., None], *arguments: Any) -> None:
     threading.Thread(target=work, args=arguments, daemon=True).start()
 
 
-def _move(record: Record, sources: set[str], target: str) -> None:
-    if not record.move(sources, target):
+def _plan(
+    deployment: dict[str, Any] | None, green: Mapping[str, Desired], blue: Mapping[str, Desired]
+) -> Plan:
+    counts = ({name: wanted.instances for name, wanted in of.items()} for of in (green, blue))
+    return strategy.plan(deployment, *counts)
+
+
+def _require(record: Record, sources: set[str]) -> None:
+    """Raise ServiceError unless the endpoint may change now. AWS calls a deletion an update too."""
+    if record.status not in sources:
         raise ServiceError(
             "ValidationException",
             f'Cannot update in-progress endpoint "{record.arn}".'
@@ -205,39 +184,3 @@ def _failing(record: Record, status: str) -> Iterator[None]:
     except Exception as error:
         record.update(EndpointStatus=status, FailureReason=f"InternalServerError: {error}")
         raise
-
-
-def _weight(variant: dict[str, Any]) -> float:
-    return float(variant.get("InitialVariantWeight", 1.0))
-
-
-def _instance_count(variant: dict[str, Any]) -> int:
-    return int(variant.get("InitialInstanceCount", 1))
-
-
-def _summary(config: Record, status: str | None = None) -> dict[str, Any]:
-    """What DescribeEndpoint shows of the configuration; `status` while instances are on the way."""
-    now = datetime.now(UTC)
-    capture = config.request.get("DataCaptureConfig")
-    return {
-        "EndpointConfigName": config.name,
-        "ProductionVariants": [
-            {
-                "VariantName": variant["VariantName"],
-                "CurrentWeight": 0.0 if status else _weight(variant),
-                "DesiredWeight": _weight(variant),
-                "CurrentInstanceCount": 0 if status else _instance_count(variant),
-                "DesiredInstanceCount": _instance_count(variant),
-                **({"VariantStatus": [{"Status": status, "StartTime": now}]} if status else {}),
-            }
-            for variant in config.request["ProductionVariants"]
-        ],
-        "DataCaptureConfig": capture
-        and {
-            "EnableCapture": bool(capture.get("EnableCapture")),
-            "CaptureStatus": "Started" if capture.get("EnableCapture") else "Stopped",
-            "CurrentSamplingPercentage": capture["InitialSamplingPercentage"],
-            "DestinationS3Uri": capture["DestinationS3Uri"],
-            "KmsKeyId": capture.get("KmsKeyId", ""),
-        },
-    }

@@ -1,15 +1,17 @@
-"""The instances that serve one endpoint configuration, and the traffic between them."""
+"""The instances that serve one endpoint configuration, variant by variant."""
 
 import itertools
-import random
 import threading
 import time
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 
 from scripts.localcloud.capture import CaptureWriter, Exchange
 from scripts.localcloud.hosting import ANSWER_TIMEOUT_S, Answer, Instance, Unreachable
 from scripts.localcloud.metrics import Measurement, MetricsWriter
+from scripts.localcloud.records import Record
+from scripts.localcloud.strategy import Desired
 
 
 @dataclass(frozen=True)
@@ -24,23 +26,109 @@ class Invocation:
     target_variant: str | None = None
 
 
-@dataclass(frozen=True)
-class Variant:
-    """A production variant: its share of the traffic, its instances, and what is kept of it."""
+class Retired(Exception):
+    """A variant has no instance any more: another fleet has taken over."""
 
-    name: str
-    weight: float
-    instances: list[Instance]
-    metrics: MetricsWriter
-    capture: CaptureWriter | None
-    turn: "itertools.count[int]" = field(default_factory=itertools.count)
+
+class Variant:
+    """A production variant of one configuration: its instances, and what is kept of its traffic.
+
+    `launch` starts one more instance and is given its number. Instances take requests, in turn,
+    once `serve` has said how many of them do. One that is stopped has answered all it was asked.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        desired: Desired,
+        launch: Callable[[int], Instance],
+        metrics: MetricsWriter,
+        capture: CaptureWriter | None,
+    ) -> None:
+        self.name, self.desired = name, desired
+        self._launch, self._metrics, self._capture = launch, metrics, capture
+        self._numbers, self._turn = itertools.count(), itertools.count()
+        self._changed = threading.Condition()
+        self._instances: list[Instance] = []
+        self._serving = 0
+        self._in_use: Counter[Instance] = Counter()
+
+    @property
+    def running(self) -> int:
+        return len(self._instances)
+
+    def grow(self, count: int) -> None:
+        """Start instances until there are `count`. Raises what `launch` raises."""
+        while self.running < count:
+            instance = self._launch(next(self._numbers))
+            with self._changed:
+                self._instances.append(instance)
+
+    def serve(self, count: int) -> None:
+        """From now on the first `count` instances take the requests."""
+        with self._changed:
+            self._serving = count
+
+    def shrink(self, count: int) -> None:
+        """Keep `count` instances. The others finish what they have begun, and are stopped."""
+        with self._changed:
+            leaving = self._instances[count:]
+            del self._instances[count:]
+            self._changed.wait_for(
+                lambda: not any(self._in_use[instance] for instance in leaving),
+                ANSWER_TIMEOUT_S + 1,
+            )
+        for instance in leaving:
+            instance.stop()
+
+    def close(self) -> None:
+        """Stop all instances, and send what is kept."""
+        self.shrink(0)
+        self._metrics.close()
+        if self._capture:
+            self._capture.close()
 
     def invoke(self, request: Invocation) -> Answer:
-        """Ask one of the instances; measure, and capture an answer of the model."""
+        """The answer of the next instance in turn that can be reached; measured and captured.
+
+        Raises Retired when there is none because the variant has been closed.
+        """
         arrived = time.perf_counter()
-        answer, model_s = self._ask(request)
-        if answer.status == 200 and self.capture:
-            self.capture.add(
+        passed_over: list[Instance] = []
+        while instance := self._take(passed_over):
+            try:
+                asked = time.perf_counter()
+                answer = instance.invoke(request.body, request.content_type, request.accept)
+                self._keep(request, answer, arrived, time.perf_counter() - asked)
+                return answer
+            except Unreachable:
+                passed_over.append(instance)
+            finally:
+                self._give_back(instance)
+        answer = Answer(503, b"No model server can be reached.", "text/plain")
+        self._keep(request, answer, arrived, 0.0)
+        return answer
+
+    def _take(self, passed_over: list[Instance]) -> Instance | None:
+        """The next instance in turn, held until it is given back; None when all were tried."""
+        with self._changed:
+            if not self._instances:
+                raise Retired
+            serving = [i for i in self._instances[: self._serving] if i not in passed_over]
+            if not serving:
+                return None
+            instance = serving[next(self._turn) % len(serving)]
+            self._in_use[instance] += 1
+            return instance
+
+    def _give_back(self, instance: Instance) -> None:
+        with self._changed:
+            self._in_use[instance] -= 1
+            self._changed.notify_all()
+
+    def _keep(self, request: Invocation, answer: Answer, arrived: float, model_s: float) -> None:
+        if answer.status == 200 and self._capture:
+            self._capture.add(
                 Exchange(
                     request.body,
                     request.content_type,
@@ -51,64 +139,43 @@ class Variant:
                 )
             )
         overhead_s = time.perf_counter() - arrived - model_s
-        self.metrics.add(Measurement(answer.status, model_s, overhead_s))
-        return answer
-
-    def _ask(self, request: Invocation) -> tuple[Answer, float]:
-        """The answer of the next instance in turn that can be reached, and its time in seconds."""
-        first = next(self.turn)
-        for offset in range(len(self.instances)):
-            instance = self.instances[(first + offset) % len(self.instances)]
-            asked = time.perf_counter()
-            try:
-                answer = instance.invoke(request.body, request.content_type, request.accept)
-            except Unreachable:
-                continue
-            return answer, time.perf_counter() - asked
-        return Answer(503, b"No model server can be reached.", "text/plain"), 0.0
-
-    def close(self) -> None:
-        for instance in self.instances:
-            instance.stop()
-        self.metrics.close()
-        if self.capture:
-            self.capture.close()
+        self._metrics.add(Measurement(answer.status, model_s, overhead_s))
 
 
 class Fleet:
-    """The variants of one configuration. Between `enter` and `leave` it is not torn down."""
+    """The variants of one configuration. Counts of instances are by the variant's name."""
 
-    def __init__(self, variants: Iterable[Variant]) -> None:
-        self._variants = {variant.name: variant for variant in variants}
-        self._in_flight = 0
-        self._is_closed = False
-        self._changed = threading.Condition()
+    def __init__(self, config: Record, variants: Iterable[Variant]) -> None:
+        self.config = config
+        self.variants = {variant.name: variant for variant in variants}
 
-    def enter(self) -> bool:
-        """Begin a request. False when the fleet is closed, and another may have taken over."""
-        with self._changed:
-            if self._is_closed:
-                return False
-            self._in_flight += 1
-            return True
+    @property
+    def desired(self) -> dict[str, Desired]:
+        return {name: variant.desired for name, variant in self.variants.items()}
 
-    def leave(self) -> None:
-        with self._changed:
-            self._in_flight -= 1
-            self._changed.notify_all()
+    @property
+    def wanted(self) -> dict[str, int]:
+        """How many instances there are to be."""
+        return {name: variant.desired.instances for name, variant in self.variants.items()}
 
-    def choose(self, name: str | None) -> Variant | None:
-        """The variant called `name`, or one by its weight; None when there is no such variant."""
-        if name is not None:
-            return self._variants.get(name)
-        variants = list(self._variants.values())
-        # Not for secrets: this spreads traffic.
-        return random.choices(variants, [variant.weight for variant in variants])[0]  # noqa: S311
+    @property
+    def running(self) -> dict[str, int]:
+        return {name: variant.running for name, variant in self.variants.items()}
+
+    def grow(self, counts: Mapping[str, int]) -> None:
+        """Start the instances that are missing. Raises JobFailed when one does not start."""
+        for name, count in counts.items():
+            self.variants[name].grow(count)
+
+    def serve(self, counts: Mapping[str, int]) -> None:
+        for name, count in counts.items():
+            self.variants[name].serve(count)
+
+    def shrink(self, counts: Mapping[str, int]) -> None:
+        for name, count in counts.items():
+            self.variants[name].shrink(count)
 
     def close(self) -> None:
         """Let the requests in flight finish, then stop every instance and send what is kept."""
-        with self._changed:
-            self._is_closed = True
-            self._changed.wait_for(lambda: self._in_flight == 0, ANSWER_TIMEOUT_S + 1)
-        for variant in self._variants.values():
+        for variant in self.variants.values():
             variant.close()

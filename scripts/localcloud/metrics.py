@@ -31,14 +31,20 @@ class Measurement:
 
 
 class MetricsWriter:
-    """Collects the measurements of one variant and sends them together."""
+    """Collects the measurements of one variant and sends them together.
 
-    def __init__(self, aws: Aws, endpoint: str, variant: str) -> None:
+    As on AWS there are two of each metric: one of the variant, whatever configuration it has, and
+    one of the variant with this configuration, so that an alarm can look at a new fleet alone.
+    """
+
+    def __init__(self, aws: Aws, endpoint: str, variant: str, config: str) -> None:
         self._aws = aws
-        self._dimensions = [
+        of_variant = [
             {"Name": "EndpointName", "Value": endpoint},
             {"Name": "VariantName", "Value": variant},
         ]
+        of_config = [*of_variant, {"Name": "EndpointConfigName", "Value": config}]
+        self._dimensions = (of_variant, of_config)
         self._outbox = Outbox(
             f"Metrics of {endpoint}", self._send, batch_size=VALUES_A_DATUM, interval_s=INTERVAL_S
         )
@@ -57,11 +63,12 @@ class MetricsWriter:
             MetricData=[
                 {
                     "MetricName": name,
-                    "Dimensions": self._dimensions,
+                    "Dimensions": dimensions,
                     "Timestamp": now,
                     "Values": [row[name] for row in rows],
                     "Unit": "Microseconds" if name.endswith("Latency") else "None",
                 }
+                for dimensions in self._dimensions
                 for name in rows[0]
             ],
         )

@@ -1,4 +1,7 @@
-"""moto's answers to what is not ours: Application Auto Scaling, and the rest of SageMaker."""
+"""Answers to what the local SageMaker does not do: Application Auto Scaling, and records only.
+
+Most of them are moto's.
+"""
 
 import json
 import os
@@ -6,7 +9,9 @@ import threading
 from collections.abc import Iterable
 from typing import Any
 
-from scripts.localcloud.protocol import ServiceError
+from scripts.environment import DEFAULT_REGION
+from scripts.localcloud.model_registry import ModelRegistry
+from scripts.localcloud.protocol import ServiceError, encode
 from scripts.localcloud.records import ACCOUNT_ID
 
 _SERVICE_LINKED_ROLE = (
@@ -30,16 +35,21 @@ class Moto:
         os.environ["MOTO_ACCOUNT_ID"] = ACCOUNT_ID  # moto reads it with each request
         self._app = DomainDispatcherApplication(create_backend_app)
         self._lock = threading.Lock()
+        self._registry = ModelRegistry(DEFAULT_REGION)
 
     def answer(
         self, path: str, headers: Iterable[tuple[str, str]], body: bytes
     ) -> tuple[int, bytes]:
         """Status and body. Raises ServiceError for an operation that moto does not have."""
+        headers = list(headers)
+        target = next((value for name, value in headers if name.lower() == "x-amz-target"), "")
+        service, _, operation = target.rpartition(".")
+        request = json.loads(body or b"{}")
+        if service == "SageMaker" and self._registry.handles(operation, request):
+            return 200, encode(self._registry.operations[operation](request))
         from werkzeug.test import EnvironBuilder, run_wsgi_app
 
-        environ = EnvironBuilder(
-            path=path, method="POST", headers=list(headers), data=body
-        ).get_environ()
+        environ = EnvironBuilder(path=path, method="POST", headers=headers, data=body).get_environ()
         try:
             with self._lock:
                 chunks, status, _ = run_wsgi_app(self._app, environ)

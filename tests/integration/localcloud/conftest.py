@@ -32,7 +32,8 @@ SERVICES = {
 }
 WAIT_S = 30.0
 
-# A model is a word. It answers with that word, and with what a request's body asks it to do.
+# A model is a word. It answers with that word, and with what a request's body asks it to do. Some
+# words cannot be loaded (broken), or do harm only when they are asked (picky, slow).
 INFERENCE = """
 import json, os, pathlib, time
 
@@ -56,6 +57,10 @@ def predict_fn(text, word):
         raise RuntimeError("it went wrong")
     if text == "die":
         os._exit(3)
+    if word == "picky" and "b" in text:
+        raise RuntimeError("not this letter")
+    if word == "slow":
+        time.sleep(0.5)
     if text.startswith("sleep "):
         print("sleeping", flush=True)
         time.sleep(float(text.split()[1]))
@@ -237,7 +242,7 @@ class LocalCloud:
         """The endpoint's description once it is neither being created nor updated."""
         return self.wait_for(
             lambda: self.sagemaker.describe_endpoint(EndpointName=endpoint),
-            lambda found: found["EndpointStatus"] not in ("Creating", "Updating"),
+            lambda found: found["EndpointStatus"] not in ("Creating", "Updating", "RollingBack"),
         )
 
     def delete_endpoint(self, endpoint: str) -> None:

@@ -1,151 +1,197 @@
-"""Fleets: which instance answers, what is kept of it, and how a fleet ends."""
+"""Fleets: which instance answers, what is kept of it, and how instances come and go."""
 
 import threading
 
 import pytest
 
 from scripts.localcloud import fleet as fleet_module
-from scripts.localcloud.fleet import Fleet, Invocation, Variant
-from scripts.localcloud.hosting import Answer, Unreachable
+from scripts.localcloud.fleet import Fleet, Invocation, Retired
+from scripts.localcloud.records import ENDPOINT_CONFIG, JobFailed, Record
 
 
-class Instance:
-    """Answers with its name, or not at all."""
-
-    def __init__(self, name, status=200, is_dead=False):
-        self.answer = Answer(status, name.encode(), "text/plain")
-        self.is_dead = is_dead
-        self.asked = []
-        self.is_stopped = False
-
-    def invoke(self, *request):
-        if self.is_dead:
-            raise Unreachable
-        self.asked.append(request)
-        return self.answer
-
-    def stop(self):
-        self.is_stopped = True
+@pytest.fixture
+def made(make):
+    return make("c")
 
 
-class Notes:
-    """A writer of metrics or captures: it keeps what it is given, and notes that it was closed."""
+@pytest.fixture
+def serving(made):
+    """serving(count): a variant of which so many instances run and serve."""
 
-    def __init__(self):
-        self.items = []
-        self.is_closed = False
+    def serve(count):
+        variant = made.variant(instances=count)
+        variant.grow(count)
+        variant.serve(count)
+        return variant
 
-    def add(self, item):
-        self.items.append(item)
-
-    def close(self):
-        self.is_closed = True
-
-
-def variant(*instances, name="A", weight=1.0, captures=None):
-    return Variant(name, weight, list(instances), Notes(), captures)
+    return serve
 
 
-def test_instances_take_turns():
-    served = variant(Instance("one"), Instance("two"))
-    assert [served.invoke(Invocation(b"")).body for _ in range(4)] == [b"one", b"two"] * 2
+def answers(variant, count):
+    return [variant.invoke(Invocation(b"")).body.decode() for _ in range(count)]
 
 
-def test_one_that_cannot_be_reached_is_passed_over():
-    served = variant(Instance("one", is_dead=True), Instance("two"))
-    assert {served.invoke(Invocation(b"")).body for _ in range(4)} == {b"two"}
+def hold_a_request(server, monkeypatch):
+    """Make the server's next answer wait. Returns the event that lets it go on."""
+    may_go_on, begun, answer = threading.Event(), threading.Event(), server.invoke
+
+    def invoke(*request):
+        begun.set()
+        may_go_on.wait(5)
+        return answer(*request)
+
+    monkeypatch.setattr(server, "invoke", invoke)
+    return begun, may_go_on
 
 
-def test_when_none_can_be_reached_the_answer_is_a_503():
-    served = variant(Instance("one", is_dead=True), Instance("two", is_dead=True))
-    assert served.invoke(Invocation(b"")).status == 503
-    assert [measurement.status for measurement in served.metrics.items] == [503]
+def in_background(work, *arguments):
+    thread = threading.Thread(target=work, args=arguments)
+    thread.start()
+    return thread
 
 
-def test_the_model_is_asked_what_the_caller_asked():
-    instance = Instance("one")
-    variant(instance).invoke(Invocation(b"body", "image/png", "text/csv"))
-    assert instance.asked == [(b"body", "image/png", "text/csv")]
+def test_instances_take_turns(serving):
+    assert answers(serving(2), 4) == ["c-0", "c-1"] * 2
 
 
-def test_every_answer_is_measured(monkeypatch):
+def test_one_that_cannot_be_reached_is_passed_over(serving, made):
+    variant = serving(2)
+    made.servers[0].is_dead = True
+    assert set(answers(variant, 4)) == {"c-1"}
+
+
+def test_when_none_can_be_reached_the_answer_is_a_503(serving, made):
+    variant = serving(2)
+    for server in made.servers:
+        server.is_dead = True
+    assert variant.invoke(Invocation(b"")).status == 503
+    assert [measurement.status for measurement in made.metrics.items] == [503]
+
+
+def test_the_model_is_asked_what_the_caller_asked(serving, made):
+    serving(1).invoke(Invocation(b"body", "image/png", "text/csv"))
+    assert made.servers[0].asked == [(b"body", "image/png", "text/csv")]
+
+
+def test_every_answer_is_measured(serving, made, monkeypatch):
+    variant = serving(1)
+    made.servers[0].status = 500
     clock = iter([0.0, 1.0, 3.0, 3.5])  # arrived, asked, answered, done
     monkeypatch.setattr(fleet_module.time, "perf_counter", lambda: next(clock))
-    served = variant(Instance("one", status=500))
-    served.invoke(Invocation(b""))
-    (measurement,) = served.metrics.items
+    variant.invoke(Invocation(b""))
+    (measurement,) = made.metrics.items
     assert (measurement.status, measurement.model_s, measurement.overhead_s) == (500, 2.0, 1.5)
 
 
-def test_an_answer_of_the_model_is_captured_with_its_request():
-    captures = Notes()
-    variant(Instance("one"), captures=captures).invoke(
-        Invocation(b"body", "image/png", inference_id="7", custom_attributes="smoke")
-    )
-    (exchange,) = captures.items
+def test_an_answer_of_the_model_is_captured_with_its_request(serving, made):
+    serving(1).invoke(Invocation(b"body", "image/png", inference_id="7", custom_attributes="smoke"))
+    (exchange,) = made.captures.items
     assert (exchange.request, exchange.request_type) == (b"body", "image/png")
-    assert (exchange.answer, exchange.answer_type) == (b"one", "text/plain")
+    assert (exchange.answer, exchange.answer_type) == (b"c-0", "text/plain")
     assert (exchange.inference_id, exchange.custom_attributes) == ("7", "smoke")
 
 
-def test_what_the_model_refused_is_not_captured():
-    captures = Notes()
-    variant(Instance("one", status=422), captures=captures).invoke(Invocation(b""))
-    assert captures.items == []
+def test_what_the_model_refused_is_not_captured(serving, made):
+    variant = serving(1)
+    made.servers[0].status = 422
+    variant.invoke(Invocation(b""))
+    assert made.captures.items == []
 
 
-def test_variants_are_chosen_by_weight():
-    fleet = Fleet([variant(name="Never", weight=0.0), variant(name="Always", weight=0.1)])
-    assert {fleet.choose(None).name for _ in range(100)} == {"Always"}
+def test_only_the_instances_that_serve_are_asked(serving):
+    variant = serving(1)
+    variant.grow(3)
+    assert set(answers(variant, 4)) == {"c-0"}
+    variant.serve(2)
+    assert set(answers(variant, 4)) == {"c-0", "c-1"}
 
 
-def test_a_variant_can_be_asked_for_by_name():
-    fleet = Fleet([variant(name="Never", weight=0.0), variant(name="Always")])
-    assert fleet.choose("Never").name == "Never"
-    assert fleet.choose("Other") is None
+def test_instances_that_run_already_are_not_started_again(serving, made):
+    variant = serving(2)
+    variant.grow(3)
+    assert [server.name for server in made.servers] == ["c-0", "c-1", "c-2"]
+    assert variant.running == 3
 
 
-def test_a_closed_fleet_takes_no_request_and_has_stopped_everything():
-    captures, instance = Notes(), Instance("one")
-    served = variant(instance, captures=captures)
-    fleet = Fleet([served])
-    assert fleet.enter()
-    fleet.leave()
-    fleet.close()
-    assert not fleet.enter()
-    assert instance.is_stopped
-    assert served.metrics.is_closed
-    assert captures.is_closed
+def test_those_that_started_before_one_fails_are_there_to_be_stopped(made):
+    made.may_start = 1
+    variant = made.variant()
+    with pytest.raises(JobFailed):
+        variant.grow(3)
+    assert variant.running == 1
+    variant.close()
+    assert [server.is_stopped for server in made.servers] == [True]
 
 
-def test_a_fleet_stops_its_instances_only_when_its_requests_have_ended(eventually):
-    instance = Instance("one")
-    fleet = Fleet([variant(instance)])
-    assert fleet.enter()
-    assert fleet.enter()
-    closing = threading.Thread(target=fleet.close)
-    closing.start()
-    eventually(lambda: fleet._is_closed)
-    fleet.leave()
+def test_a_variant_that_shrinks_stops_its_last_instances(serving, made):
+    variant = serving(3)
+    variant.shrink(1)
+    assert [server.is_stopped for server in made.servers] == [False, True, True]
+    assert set(answers(variant, 3)) == {"c-0"}
+
+
+def test_an_instance_is_stopped_only_when_it_has_answered(serving, made, monkeypatch):
+    variant = serving(1)
+    begun, may_go_on = hold_a_request(made.servers[0], monkeypatch)
+    asking = in_background(variant.invoke, Invocation(b""))
+    begun.wait(5)
+    closing = in_background(variant.close)
     closing.join(0.05)
     assert closing.is_alive()
-    assert not instance.is_stopped
-    fleet.leave()
+    assert not made.servers[0].is_stopped
+    may_go_on.set()
     closing.join(5)
-    assert instance.is_stopped
+    asking.join(5)
+    assert made.servers[0].is_stopped
 
 
-def test_a_request_that_never_ends_does_not_keep_a_fleet_for_ever(monkeypatch):
+def test_what_an_ending_instance_answers_is_still_measured_and_captured(serving, made, monkeypatch):
+    variant = serving(1)
+    begun, may_go_on = hold_a_request(made.servers[0], monkeypatch)
+    kept_at_close = []
+    monkeypatch.setattr(
+        made.metrics, "close", lambda: kept_at_close.append(len(made.metrics.items))
+    )
+    asking = in_background(variant.invoke, Invocation(b""))
+    begun.wait(5)
+    closing = in_background(variant.close)
+    may_go_on.set()
+    closing.join(5)
+    asking.join(5)
+    assert kept_at_close == [1]
+    assert made.captures.is_closed
+
+
+def test_a_request_that_never_ends_does_not_keep_an_instance_for_ever(serving, made, monkeypatch):
     monkeypatch.setattr(fleet_module, "ANSWER_TIMEOUT_S", -1.0)
-    instance = Instance("one")
-    fleet = Fleet([variant(instance)])
-    assert fleet.enter()
+    variant = serving(1)
+    begun, may_go_on = hold_a_request(made.servers[0], monkeypatch)
+    asking = in_background(variant.invoke, Invocation(b""))
+    begun.wait(5)
+    variant.close()
+    assert made.servers[0].is_stopped
+    may_go_on.set()
+    asking.join(5)
+
+
+def test_a_closed_variant_takes_no_request(serving, made):
+    variant = serving(2)
+    variant.close()
+    with pytest.raises(Retired):
+        variant.invoke(Invocation(b""))
+    assert made.metrics.items == []
+
+
+def test_a_fleet_counts_and_changes_each_variant_by_its_name(make):
+    small, large = make("small"), make("large")
+    fleet = Fleet(
+        Record(ENDPOINT_CONFIG, "c", "arn", {}), [small.variant("S", 1), large.variant("L", 3)]
+    )
+    assert fleet.wanted == {"S": 1, "L": 3}
+    fleet.grow(fleet.wanted)
+    fleet.serve(fleet.wanted)
+    fleet.shrink({"L": 2})
+    assert fleet.running == {"S": 1, "L": 2}
     fleet.close()
-    assert instance.is_stopped
-
-
-@pytest.mark.parametrize("count", [1, 3])
-def test_all_instances_of_all_variants_are_stopped(count):
-    instances = [Instance(str(number)) for number in range(count * 2)]
-    Fleet([variant(*instances[:count], name="A"), variant(*instances[count:], name="B")]).close()
-    assert all(instance.is_stopped for instance in instances)
+    assert fleet.running == {"S": 0, "L": 0}
+    assert all(server.is_stopped for server in [*small.servers, *large.servers])

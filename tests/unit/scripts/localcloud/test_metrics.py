@@ -12,7 +12,7 @@ def send(services, monkeypatch):
     monkeypatch.setattr(metrics, "INTERVAL_S", 3600.0)
 
     def sent(*measurements):
-        writer = MetricsWriter(services, "scones", "AllTraffic")
+        writer = MetricsWriter(services, "scones", "AllTraffic", "config-1")
         for measurement in measurements:
             writer.add(measurement)
         writer.close()
@@ -42,11 +42,15 @@ def test_counts_have_no_unit(send):
 def test_namespace_and_dimensions_are_sagemakers(send):
     (request,) = send(Measurement(200, 0.1, 0.1))
     assert request["Namespace"] == "AWS/SageMaker"
-    for datum in request["MetricData"]:
-        assert datum["Dimensions"] == [
-            {"Name": "EndpointName", "Value": "scones"},
-            {"Name": "VariantName", "Value": "AllTraffic"},
-        ]
+    variant = [
+        {"Name": "EndpointName", "Value": "scones"},
+        {"Name": "VariantName", "Value": "AllTraffic"},
+    ]
+    of_config = [*variant, {"Name": "EndpointConfigName", "Value": "config-1"}]
+    for name in Measurement(200, 0.1, 0.1).values():
+        data = [datum for datum in request["MetricData"] if datum["MetricName"] == name]
+        assert [datum["Dimensions"] for datum in data] == [variant, of_config]
+        assert data[0]["Values"] == data[1]["Values"]
 
 
 @pytest.mark.parametrize(

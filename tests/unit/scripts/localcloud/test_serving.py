@@ -27,7 +27,10 @@ def code(**functions):
 
 @pytest.fixture
 def serve():
-    """serve(code): a running server; a function that asks it, and gives status, type and body."""
+    """serve(code): a running server; a function that asks it, and gives status, type and body.
+
+    Its attribute `port` is where the server listens.
+    """
     servers = []
 
     def start(module):
@@ -44,6 +47,7 @@ def serve():
             finally:
                 connection.close()
 
+        ask.port = server.server_port
         return ask
 
     yield start
@@ -70,6 +74,18 @@ def test_an_invocation_goes_through_the_codes_functions(serve):
     ask = serve(code())
     answer = ask("POST", "/invocations", b"hello", Accept="text/loud")
     assert answer == (200, "text/loud", b"HELLO")
+
+
+def test_one_connection_serves_many_requests(serve):
+    ask = serve(code())
+    connection = http.client.HTTPConnection("127.0.0.1", ask.port, timeout=5)
+    connection.connect()
+    first = connection.sock
+    for body in (b"one", b"two"):
+        connection.request("POST", "/invocations", body)
+        assert connection.getresponse().read() == body.upper()
+        assert connection.sock is first
+    connection.close()
 
 
 def test_input_and_output_functions_are_given_the_types(serve):
