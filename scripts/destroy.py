@@ -8,7 +8,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from scripts import endpoint
+from scripts import endpoint, registry
 from scripts.environment import Environment
 from scripts.errors import UserError
 
@@ -19,7 +19,7 @@ _DELETE_AT_ONCE = 1000  # DeleteObjects' limit
 
 
 def remove_models(environment: Environment, say: Say) -> None:
-    """Remove the endpoint, its configurations, the models, the jobs and their logs."""
+    """Remove the endpoint, its configurations, the models and versions, the jobs and their logs."""
     sagemaker = environment.client("sagemaker")
     prefix = environment.prefix
     if endpoint.status(sagemaker, prefix) is not None:
@@ -44,6 +44,7 @@ def remove_models(environment: Environment, say: Say) -> None:
     for name in _names(sagemaker, "models", "Model", prefix):
         say("models")
         sagemaker.delete_model(ModelName=name)
+    registry.remove(environment, say)
     _remove_logs(environment.client("logs"), prefix)
 
 
@@ -102,6 +103,8 @@ def _remaining(environment: Environment) -> Iterator[tuple[str, str]]:
             yield kind, name
     for name in _names(sagemaker, "transform_jobs", "TransformJob", prefix, "InProgress"):
         yield "TransformJob", name
+    for name in registry.names(environment):
+        yield "ModelPackage", name
 
     def pages(service: str, operation: str, member: str, **arguments: Any) -> Iterator[Any]:
         client = environment.client(service)
@@ -110,6 +113,15 @@ def _remaining(environment: Environment) -> Iterator[tuple[str, str]]:
             yield from page.get(member, [])
 
     listed: list[tuple[str, Iterable[str]]] = [
+        (
+            "ModelPackageGroup",
+            [
+                group["ModelPackageGroupName"]
+                for group in pages(
+                    "sagemaker", "list_model_package_groups", "ModelPackageGroupSummaryList"
+                )
+            ],
+        ),
         ("bucket", [b["Name"] for b in environment.client("s3").list_buckets()["Buckets"]]),
         ("table", pages("dynamodb", "list_tables", "TableNames")),
         (

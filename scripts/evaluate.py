@@ -1,25 +1,19 @@
 """Evaluate a trained model before anything is deployed: batch transforms, scored here."""
 
-import time
-from collections import Counter
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
 from typing import Any
 
-from lambdas.common import scores
-from lambdas.common.errors import BadScores
-from scripts import quality
-from scripts.artifacts import DATASETS, MODELS, TRANSFORMS, Bucket
+from scripts import calibration, quality
+from scripts.artifacts import MODELS, Bucket
+from scripts.calibration import Bin
 from scripts.environment import Environment
 from scripts.errors import UserError
 from scripts.models import Model
 from scripts.quality import ClassQuality, Prediction, Threshold
+from scripts.transforms import manifest_key, predict
 
-INSTANCE_TYPE = "ml.m5.large"
-CONCURRENT_REQUESTS = 4
-POLL_S = 0.5
+PARTS = ("validation", "test")
 TARGET = 0.97  # how often accepted pictures must be right
 
 Say = Callable[[str], None]
@@ -30,7 +24,7 @@ class Evaluation:
     """What a model does on the test pictures, and the threshold chosen on validation.
 
     `coverage` and `accepted_accuracy` are the threshold's effect on test; `chosen` is its effect
-    on validation, where it was chosen for `target`.
+    on validation, where it was chosen for `target`. Calibration is measured on test.
     """
 
     model_name: str
@@ -44,6 +38,9 @@ class Evaluation:
     chosen: Threshold
     coverage: float
     accepted_accuracy: float | None
+    calibration_error: float
+    calibration_error_interval: tuple[float, float]
+    reliability: list[Bin]
 
     def document(self) -> dict[str, Any]:
         """As JSON: what is kept beside the model and in the deployment's record."""
@@ -62,6 +59,9 @@ class Evaluation:
             "validation_accepted_accuracy": self.chosen.accuracy,
             "coverage": self.coverage,
             "accepted_accuracy": self.accepted_accuracy,
+            "calibration_error": self.calibration_error,
+            "calibration_error_interval": list(self.calibration_error_interval),
+            "reliability": [asdict(item) for item in self.reliability],
         }
 
 
@@ -69,35 +69,72 @@ def evaluation_key(model_name: str) -> str:
     return f"{MODELS}/{model_name}/evaluation.json"
 
 
+def predictions_key(model_name: str) -> str:
+    return f"{MODELS}/{model_name}/predictions.json"
+
+
 def evaluate(
     environment: Environment, bucket: Bucket, model: Model, target: float, say: Say
 ) -> Evaluation:
     """Run the model on validation and test, and keep what came of it beside the model.
 
-    Raises UserError when a transform fails, or when the model's answers are not probabilities.
+    A model whose answers for its data set are kept already is not run again. Raises UserError when
+    a transform fails, or when the model's answers are not probabilities.
     """
-    sagemaker = environment.client("sagemaker")
-    transforms = [_plan_transform(bucket, model, part) for part in ("validation", "test")]
-    running: list[str] = []
-    try:
-        for transform in transforms:
-            _start(sagemaker, environment, bucket, model, transform)
-            running.append(transform.job)
-            say(f"predicting {len(transform.paths)} {transform.part} pictures")
-        while running:
-            _await(sagemaker, running[0])
-            running.pop(0)
-    except KeyboardInterrupt:  # the person stopped waiting; AWS would go on, and bill it
-        for job in running:
-            sagemaker.stop_transform_job(TransformJobName=job)
-        raise
-    validation, test = (
-        _read_predictions(bucket, transform.output, transform.paths, model.labels)
-        for transform in transforms
-    )
-    evaluation = assess(model.name, model.labels, validation, test, target)
+    wanted = {part: _paths(bucket, model.dataset_id, part) for part in PARTS}
+    found = _kept(bucket, model, model.dataset_id, wanted)
+    if found is None:
+        found = predict(environment, bucket, model, model.dataset_id, wanted, say)
+        _keep(bucket, model, found)
+    evaluation = assess(model.name, model.labels, found["validation"], found["test"], target)
     bucket.write_json(evaluation_key(model.name), evaluation.document())
     return evaluation
+
+
+def test_predictions(
+    environment: Environment, bucket: Bucket, model: Model, dataset_id: str, say: Say
+) -> list[Prediction]:
+    """The model's answers for a data set's test part: those that are kept, or new ones.
+
+    Raises UserError when the data set is gone or has a class that the model does not know, when
+    the transform fails, or when the model's answers are not probabilities.
+    """
+    wanted = {"test": _paths(bucket, dataset_id, "test")}
+    found = _kept(bucket, model, dataset_id, wanted)
+    if found is None:
+        found = predict(environment, bucket, model, dataset_id, wanted, say)
+    return found["test"]
+
+
+def _paths(bucket: Bucket, dataset_id: str, part: str) -> list[str]:
+    """The pictures of a part, as <class>/<name>."""
+    manifest = bucket.read_json(manifest_key(dataset_id, part))
+    if not manifest:
+        raise UserError(f"The data set {dataset_id} is gone from S3. Run: invoke stage")
+    return [str(path) for path in manifest[1:]]
+
+
+def _keep(bucket: Bucket, model: Model, found: dict[str, list[Prediction]]) -> None:
+    document: dict[str, Any] = {
+        "dataset_id": model.dataset_id,
+        **{part: [asdict(prediction) for prediction in found[part]] for part in PARTS},
+    }
+    bucket.write_json(predictions_key(model.name), document)
+
+
+def _kept(
+    bucket: Bucket, model: Model, dataset_id: str, wanted: dict[str, list[str]]
+) -> dict[str, list[Prediction]] | None:
+    """The model's kept answers for the wanted pictures of a data set; None unless all are there."""
+    document = bucket.read_json(predictions_key(model.name))
+    if not document or document["dataset_id"] != dataset_id:
+        return None
+    found = {
+        part: [Prediction(p["name"], p["truth"], tuple(p["scores"])) for p in document[part]]
+        for part in wanted
+    }
+    names = {part: [prediction.name for prediction in found[part]] for part in wanted}
+    return found if names == wanted else None
 
 
 def assess(
@@ -123,96 +160,7 @@ def assess(
         chosen=chosen,
         coverage=effect.coverage,
         accepted_accuracy=effect.accuracy,
+        calibration_error=calibration.calibration_error(test),
+        calibration_error_interval=calibration.calibration_error_interval(test),
+        reliability=calibration.reliability(test),
     )
-
-
-@dataclass(frozen=True)
-class _Transform:
-    """A transform job over one part: its manifest's key, the pictures in it, where answers go."""
-
-    part: str
-    job: str
-    manifest: str
-    paths: list[str]
-    output: str
-
-
-def _plan_transform(bucket: Bucket, model: Model, part: str) -> _Transform:
-    key = f"{DATASETS}/{model.dataset_id}/manifests/{part}.json"
-    manifest = bucket.read_json(key)
-    if not manifest:
-        raise UserError(f"The data set {model.dataset_id} is gone from S3. Run: invoke stage")
-    job = f"{model.name[:45]}-{part}-{datetime.now(UTC):%H%M%S}"
-    return _Transform(part, job, key, manifest[1:], f"{TRANSFORMS}/{model.name}/{part}")
-
-
-def _start(
-    sagemaker: Any, environment: Environment, bucket: Bucket, model: Model, transform: _Transform
-) -> None:
-    sagemaker.create_transform_job(
-        TransformJobName=transform.job,
-        ModelName=model.name,
-        MaxConcurrentTransforms=CONCURRENT_REQUESTS,
-        TransformInput={
-            "DataSource": {
-                "S3DataSource": {
-                    "S3DataType": "ManifestFile",
-                    "S3Uri": bucket.uri(transform.manifest),
-                }
-            },
-            "ContentType": "application/x-image",
-            "SplitType": "None",
-        },
-        TransformOutput={
-            "S3OutputPath": bucket.uri(transform.output),
-            "Accept": "application/json",
-            "AssembleWith": "None",
-        },
-        TransformResources={"InstanceType": INSTANCE_TYPE, "InstanceCount": 1},
-        Tags=[{"Key": "Project", "Value": environment.project}],
-    )
-
-
-def _await(sagemaker: Any, job: str) -> None:
-    while True:
-        found = sagemaker.describe_transform_job(TransformJobName=job)
-        status = found["TransformJobStatus"]
-        if status == "Completed":
-            return
-        if status in ("Failed", "Stopped"):
-            reason = " ".join(found.get("FailureReason", "no reason was given").split())
-            raise UserError(f"Transform job {job} ended as {status}: {reason}")
-        time.sleep(POLL_S)
-
-
-def _read_predictions(
-    bucket: Bucket, output: str, paths: list[str], labels: tuple[str, ...]
-) -> list[Prediction]:
-    answers = {key.removeprefix(f"{output}/"): key for key in bucket.keys(f"{output}/")}
-    same_name = Counter(path.rpartition("/")[2] for path in paths)
-
-    def read(path: str) -> Prediction:
-        # SageMaker keeps the path below the manifest's prefix, some versions only its end.
-        name = path.rpartition("/")[2]
-        key = answers.get(f"{path}.out")
-        if key is None and same_name[name] == 1:
-            key = answers.get(f"{name}.out")
-        if key is None:
-            raise UserError(f"The transform gave no answer for {path} below {bucket.uri(output)}.")
-        body = bucket.s3.get_object(Bucket=bucket.name, Key=key)["Body"].read()
-        truth = labels.index(path.split("/")[0])
-        return Prediction(path, truth, parse_scores(body, labels, path))
-
-    with ThreadPoolExecutor(16) as pool:
-        return list(pool.map(read, paths))
-
-
-def parse_scores(body: bytes, labels: Sequence[str], name: str) -> tuple[float, ...]:
-    """A model's answer, held to the same rules as in the workflow: a probability for each label.
-
-    Raises UserError for anything else.
-    """
-    try:
-        return tuple(scores.parse(body, labels).values())
-    except BadScores as error:
-        raise UserError(f"The model's answer for {name} cannot be used: {error}") from error

@@ -63,17 +63,18 @@ def accuracy(predictions: Sequence[Prediction]) -> float:
     return sum(prediction.correct for prediction in predictions) / len(predictions)
 
 
-def wilson_interval(successes: int, total: int) -> tuple[float, float]:
-    """95 % interval of a share: Wilson's score interval (Wilson 1927), good for small samples.
+def wilson_interval(successes: int, total: int, quantile: float = Z_95) -> tuple[float, float]:
+    """Wilson's score interval (Wilson 1927) of a share, good for small samples; 95 % by default.
 
+    `quantile` is the standard normal's; each bound alone holds with that probability.
     Raises ValueError when `total` is 0 or `successes` is not within 0..total.
     """
     if total <= 0 or not 0 <= successes <= total:
         raise ValueError(f"{successes} of {total} is no share.")
     share = successes / total
-    spread = Z_95**2 / total
+    spread = quantile**2 / total
     centre = (share + spread / 2) / (1 + spread)
-    half = Z_95 * math.sqrt(share * (1 - share) / total + spread / (4 * total)) / (1 + spread)
+    half = quantile * math.sqrt(share * (1 - share) / total + spread / (4 * total)) / (1 + spread)
     # Rounding must not push a bound past the share itself: 0 of n begins at 0.
     return max(0.0, min(share, centre - half)), min(1.0, max(share, centre + half))
 
@@ -124,7 +125,8 @@ def choose_threshold(
     """The lowest threshold from `lowest` on whose accepted predictions are right often enough.
 
     Thresholds have four decimals, but `lowest` is tried as it is. When none reaches `target`, the
-    threshold is 1, the highest there is, with `reached` false.
+    threshold is 1, the highest there is, with `reached` false. The target is met on these
+    predictions; on others of the same model, by and large, and not for certain.
     Raises ValueError for no predictions.
     """
     ordered = sorted(predictions, key=lambda p: p.confidence)

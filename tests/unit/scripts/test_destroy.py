@@ -16,7 +16,6 @@ from botocore.exceptions import ClientError
 
 from scripts import destroy
 from scripts.environment import Environment
-from scripts.errors import UserError
 
 ROLE_TRUST = json.dumps({"Version": "2012-10-17", "Statement": []})
 NEIGHBOURS = ("scones-dev2", "scones-devel", "my-scones-dev", "scones", "scones-prod")
@@ -94,10 +93,16 @@ def _make_one_of_each(client: Callable[[str], Any], prefix: str) -> set[str]:
                              "InitialInstanceCount": 1, "InstanceType": "ml.m5.large"}],
     )  # fmt: skip
     sagemaker.create_endpoint(EndpointName=prefix, EndpointConfigName=f"{prefix}-1")
+    sagemaker.create_model_package_group(ModelPackageGroupName=prefix)
+    sagemaker.create_model_package(
+        ModelPackageGroupName=prefix, ModelApprovalStatus="PendingManualApproval"
+    )
     return {
         f"Endpoint {prefix}",
         f"EndpointConfig {prefix}-1",
         f"Model {prefix}-model",
+        f"ModelPackage {prefix}/1",
+        f"ModelPackageGroup {prefix}",
         f"alarm {prefix}-failures",
         f"bucket {prefix}-uploads-123456789012",
         f"dashboard {prefix}",
@@ -188,88 +193,6 @@ def test_training_jobs_are_left_until_deleted_and_transform_jobs_until_ended(
     assert destroy.inventory(dev) == ["TrainingJob scones-dev-a", "TransformJob scones-dev-c"]
 
 
-# Buckets
-
-
-@pytest.fixture
-def versioned(clients: Callable[[str], Any]) -> Any:
-    """A versioned bucket `pictures`; returns S3's client."""
-    s3 = clients("s3")
-    s3.create_bucket(Bucket="pictures")
-    s3.put_bucket_versioning(Bucket="pictures", VersioningConfiguration={"Status": "Enabled"})
-    return s3
-
-
-def _is_empty(s3: Any) -> bool:
-    answer = s3.list_object_versions(Bucket="pictures")
-    return not answer.get("Versions") and not answer.get("DeleteMarkers")
-
-
-def test_every_version_and_every_delete_marker_goes(versioned: Any, dev: Environment) -> None:
-    for body in (b"1", b"2"):
-        versioned.put_object(Bucket="pictures", Key="a", Body=body)
-    versioned.put_object(Bucket="pictures", Key="b", Body=b"")
-    versioned.delete_object(Bucket="pictures", Key="b")
-    assert destroy.empty_bucket(dev, "pictures", lambda _text: None) == 4
-    assert _is_empty(versioned)
-    versioned.delete_bucket(Bucket="pictures")
-
-
-def test_a_bucket_without_versions_is_emptied_too(
-    clients: Callable[[str], Any], dev: Environment
-) -> None:
-    s3 = clients("s3")
-    s3.create_bucket(Bucket="pictures")
-    s3.put_object(Bucket="pictures", Key="a", Body=b"")
-    assert destroy.empty_bucket(dev, "pictures", lambda _text: None) == 1
-    assert _is_empty(s3)
-
-
-def test_more_objects_than_one_request_takes_go_in_several(
-    versioned: Any, aws: Any, dev: Environment, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    assert destroy._DELETE_AT_ONCE == 1000  # what DeleteObjects takes
-    monkeypatch.setattr(destroy, "_DELETE_AT_ONCE", 10)
-    for number in range(25):
-        versioned.put_object(Bucket="pictures", Key=f"{number}", Body=b"")
-    said: list[str] = []
-    assert destroy.empty_bucket(dev, "pictures", said.append) == 25
-    assert _is_empty(versioned)
-    sizes = [len(request["Delete"]["Objects"]) for request in aws.made("DeleteObjects")]
-    assert sizes == [10, 10, 5]
-    assert said == [f"{count} objects of pictures" for count in (10, 20, 25)]
-
-
-def test_an_object_that_cannot_be_deleted_is_named_and_not_tried_for_ever(
-    versioned: Any, aws: Any, dev: Environment
-) -> None:
-    versioned.put_object(Bucket="pictures", Key="locked.png", Body=b"")
-    aws.answers["DeleteObjects"] = {
-        "Errors": [{"Key": "locked.png", "VersionId": "1", "Code": "AccessDenied"}]
-    }
-    with pytest.raises(UserError, match=r"locked\.png in pictures cannot be deleted: AccessDenied"):
-        destroy.empty_bucket(dev, "pictures", lambda _text: None)
-
-
-def test_unfinished_uploads_are_aborted(versioned: Any, dev: Environment) -> None:
-    for key in ("a", "b"):
-        versioned.create_multipart_upload(Bucket="pictures", Key=key)
-    destroy.empty_bucket(dev, "pictures", lambda _text: None)
-    assert "Uploads" not in versioned.list_multipart_uploads(Bucket="pictures")
-
-
-def test_a_bucket_that_does_not_exist_is_empty(aws: Any, dev: Environment) -> None:
-    assert destroy.empty_bucket(dev, "missing", lambda _text: None) == 0
-
-
-def test_a_bucket_that_may_not_be_read_is_not_taken_for_an_empty_one(
-    aws: Any, dev: Environment, aws_error: Callable[..., ClientError]
-) -> None:
-    aws.answers["ListObjectVersions"] = aws_error("AccessDenied", status=403)
-    with pytest.raises(ClientError, match="AccessDenied"):
-        destroy.empty_bucket(dev, "pictures", lambda _text: None)
-
-
 # Endpoint, models and jobs
 
 
@@ -358,6 +281,17 @@ def test_configurations_and_models_of_the_environment_go_and_others_stay(
     configs = {request["EndpointConfigName"] for request in sagemaker.made("DeleteEndpointConfig")}
     models = {request["ModelName"] for request in sagemaker.made("DeleteModel")}
     assert configs == models == expected
+
+
+def test_the_registry_of_the_environment_goes_and_others_stay(
+    sagemaker: Any, clients: Callable[[str], Any], dev: Environment
+) -> None:
+    for group in ("scones-dev", "scones-dev2"):
+        clients("sagemaker").create_model_package_group(ModelPackageGroupName=group)
+    sagemaker.answers["DeleteModelPackageGroup"] = {}
+    _remove(dev)
+    (request,) = sagemaker.made("DeleteModelPackageGroup")
+    assert request == {"ModelPackageGroupName": "scones-dev"}
 
 
 def test_running_jobs_are_stopped_and_training_jobs_deleted_once_they_have_ended(

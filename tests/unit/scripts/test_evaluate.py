@@ -1,33 +1,31 @@
-"""Evaluation: transforms that are asked for correctly, read completely and scored strictly."""
+"""Evaluation: what is measured on which part, what is kept, and what is not done twice."""
 
 from __future__ import annotations
 
 import json
-import re
-import time
-from collections.abc import Callable
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from scripts import evaluate
+from scripts import calibration, evaluate
 from scripts.artifacts import Bucket
 from scripts.environment import Environment
 from scripts.errors import UserError
-from scripts.evaluate import evaluation_key, parse_scores
+from scripts.evaluate import Evaluation, evaluation_key, predictions_key
 from scripts.models import Model
 from scripts.quality import Prediction
 
 LABELS = ("bicycle", "motorcycle")
+DATASET, OTHER_DATASET = "0123456789ab", "ba9876543210"
 MODEL = Model(
     name="scones-dev-efficientnet-20261123-100000-000000",
     job="scones-dev-efficientnet-20261123-100000-000000",
     algorithm="efficientnet",
     labels=LABELS,
     image_size_px=128,
-    dataset_id="0123456789ab",
+    dataset_id=DATASET,
 )
 # Score of the first label by picture.
 PICTURES = {
@@ -43,203 +41,171 @@ PICTURES = {
 
 @pytest.fixture
 def dataset(bucket: Bucket) -> Bucket:
-    """A staged data set's manifests."""
+    """Two staged data sets' manifests; the other one has a picture less."""
     for part, pictures in PICTURES.items():
-        prefix = bucket.uri(f"datasets/{MODEL.dataset_id}/{part}/")
-        manifest: list[Any] = [{"prefix": prefix}, *pictures]
-        bucket.write_json(f"datasets/{MODEL.dataset_id}/manifests/{part}.json", manifest)
+        for dataset_id, count in ((DATASET, 4), (OTHER_DATASET, 3)):
+            prefix = bucket.uri(f"datasets/{dataset_id}/{part}/")
+            manifest: list[Any] = [{"prefix": prefix}, *list(pictures)[:count]]
+            bucket.write_json(f"datasets/{dataset_id}/manifests/{part}.json", manifest)
     return bucket
 
 
+@dataclass
+class Transforms:
+    """Answers at once, and notes the data set and the parts of each run."""
+
+    runs: list[tuple[str, list[str]]] = field(default_factory=list)
+    fault: UserError | None = None
+
+    def predict(
+        self,
+        _environment: Environment,
+        _bucket: Bucket,
+        model: Model,
+        dataset_id: str,
+        wanted: Mapping[str, Sequence[str]],
+        _say: object,
+    ) -> dict[str, list[Prediction]]:
+        self.runs.append((dataset_id, list(wanted)))
+        if self.fault:
+            raise self.fault
+        return {
+            part: [
+                Prediction(path, model.labels.index(path.split("/")[0]), (score, 1 - score))
+                for path in paths
+                for score in [PICTURES[part][path]]
+            ]
+            for part, paths in wanted.items()
+        }
+
+
 @pytest.fixture
-def sagemaker(aws: Any, dataset: Bucket, monkeypatch: pytest.MonkeyPatch) -> Any:
-    """SageMaker, which answers every picture of a transform's manifest at once."""
-    monkeypatch.setattr(evaluate, "POLL_S", 0.0)
-
-    def transform(request: dict[str, Any]) -> dict[str, Any]:
-        manifest = request["TransformInput"]["DataSource"]["S3DataSource"]["S3Uri"]
-        output = dataset.key(request["TransformOutput"]["S3OutputPath"])
-        part = output.rpartition("/")[2]
-        for path in (dataset.read_json(dataset.key(manifest)) or [])[1:]:
-            score = PICTURES[part][path]
-            dataset.write_json(f"{output}/{path}.out", [score, 1 - score])
-        name = request["TransformJobName"]
-        return {"TransformJobArn": f"arn:aws:sagemaker:us-east-1:123456789012:transform-job/{name}"}
-
-    aws.answers["CreateTransformJob"] = transform
-    aws.answers["DescribeTransformJob"] = {"TransformJobStatus": "Completed"}
-    return aws
+def transforms(monkeypatch: pytest.MonkeyPatch) -> Transforms:
+    found = Transforms()
+    monkeypatch.setattr(evaluate, "predict", found.predict)
+    return found
 
 
-def _evaluate(environment: Environment, bucket: Bucket, target: float = 0.97) -> Any:
-    return evaluate.evaluate(environment, bucket, MODEL, target, lambda _text: None)
+def _evaluate(
+    environment: Environment, bucket: Bucket, target: float = 0.97, model: Model = MODEL
+) -> Evaluation:
+    return evaluate.evaluate(environment, bucket, model, target, lambda _text: None)
 
 
-# The transforms
+def _test_predictions(
+    environment: Environment, bucket: Bucket, dataset_id: str
+) -> list[Prediction]:
+    return evaluate.test_predictions(environment, bucket, MODEL, dataset_id, lambda _text: None)
 
 
-def test_validation_and_test_are_transformed_and_train_is_not(
-    sagemaker: Any, dataset: Bucket, dev: Environment
+# What is run, and what is not run again
+
+
+def test_validation_and_test_are_predicted_and_train_is_not(
+    transforms: Transforms, dataset: Bucket, dev: Environment
 ) -> None:
     _evaluate(dev, dataset)
-    manifests = {
-        request["TransformInput"]["DataSource"]["S3DataSource"]["S3Uri"]
-        for request in sagemaker.made("CreateTransformJob")
-    }
-    folder = dataset.uri(f"datasets/{MODEL.dataset_id}/manifests")
-    assert manifests == {f"{folder}/validation.json", f"{folder}/test.json"}
+    assert transforms.runs == [(DATASET, ["validation", "test"])]
 
 
-def test_each_picture_is_sent_by_itself_as_a_picture(
-    sagemaker: Any, dataset: Bucket, dev: Environment
+def test_an_evaluation_that_is_repeated_uses_the_answers_that_are_kept(
+    transforms: Transforms, dataset: Bucket, dev: Environment
+) -> None:
+    first = _evaluate(dev, dataset)
+    assert _evaluate(dev, dataset) == first
+    assert len(transforms.runs) == 1
+
+
+def test_another_target_is_chosen_for_from_the_answers_that_are_kept(
+    transforms: Transforms, dataset: Bucket, dev: Environment
 ) -> None:
     _evaluate(dev, dataset)
-    for request in sagemaker.made("CreateTransformJob"):
-        assert request["ModelName"] == MODEL.name
-        assert request["TransformInput"]["ContentType"] == "application/x-image"
-        assert request["TransformInput"]["SplitType"] == "None"
-        source = request["TransformInput"]["DataSource"]["S3DataSource"]
-        assert source["S3DataType"] == "ManifestFile"
-        assert request["TransformOutput"]["Accept"] == "application/json"
-        assert request["TransformOutput"]["AssembleWith"] == "None"
+    assert _evaluate(dev, dataset, target=0.5).target == 0.5
+    assert len(transforms.runs) == 1
 
 
-def test_transform_jobs_have_valid_names_of_the_environment_that_differ(
-    sagemaker: Any, dataset: Bucket, dev: Environment
+def test_an_evaluation_that_was_killed_after_its_transforms_does_not_repeat_them(
+    transforms: Transforms, dataset: Bucket, dev: Environment
+) -> None:
+    first = _evaluate(dev, dataset)
+    dataset.s3.delete_object(Bucket=dataset.name, Key=evaluation_key(MODEL.name))
+    assert _evaluate(dev, dataset) == first
+    assert dataset.read_json(evaluation_key(MODEL.name)) is not None
+    assert len(transforms.runs) == 1
+
+
+def test_answers_for_another_data_set_or_of_another_model_are_not_used(
+    transforms: Transforms, dataset: Bucket, dev: Environment
 ) -> None:
     _evaluate(dev, dataset)
-    names = [request["TransformJobName"] for request in sagemaker.made("CreateTransformJob")]
-    assert len(set(names)) == 2
-    assert all(re.fullmatch(r"scones-dev-[a-z0-9-]{1,52}", name) for name in names)
+    _evaluate(dev, dataset, model=replace(MODEL, dataset_id=OTHER_DATASET))
+    _evaluate(dev, dataset, model=replace(MODEL, name="another"))
+    assert [dataset_id for dataset_id, _ in transforms.runs] == [DATASET, OTHER_DATASET, DATASET]
 
 
-def test_transforms_are_waited_for(sagemaker: Any, dataset: Bucket, dev: Environment) -> None:
-    running = {"TransformJobStatus": "InProgress"}
-    done = {"TransformJobStatus": "Completed"}
-    sagemaker.answers["DescribeTransformJob"] = [running, running, done]
+def test_answers_for_another_data_set_are_not_used_even_if_its_pictures_have_the_same_names(
+    transforms: Transforms, dataset: Bucket, dev: Environment
+) -> None:
     _evaluate(dev, dataset)
-    assert len(sagemaker.made("DescribeTransformJob")) >= 3
+    kept = dataset.read_json(predictions_key(MODEL.name)) or {}
+    dataset.write_json(predictions_key(MODEL.name), {**kept, "dataset_id": OTHER_DATASET})
+    _evaluate(dev, dataset)
+    assert len(transforms.runs) == 2
 
 
-@pytest.mark.parametrize("status", ["Failed", "Stopped"])
-def test_a_transform_that_does_not_complete_ends_in_one_line_with_sagemakers_reason(
-    sagemaker: Any, dataset: Bucket, dev: Environment, status: str
+def test_answers_that_are_not_those_of_the_manifest_are_not_used(
+    transforms: Transforms, dataset: Bucket, dev: Environment
 ) -> None:
-    sagemaker.answers["DescribeTransformJob"] = {
-        "TransformJobStatus": status,
-        "FailureReason": "AlgorithmError:\nsee the log",
-    }
-    with pytest.raises(UserError, match=f"ended as {status}: AlgorithmError") as caught:
-        _evaluate(dev, dataset)
-    assert "\n" not in str(caught.value)
-
-
-def test_who_stops_waiting_stops_both_transforms(
-    sagemaker: Any, dataset: Bucket, dev: Environment, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def interrupt(_seconds: float) -> None:
-        raise KeyboardInterrupt
-
-    sagemaker.answers["DescribeTransformJob"] = {"TransformJobStatus": "InProgress"}
-    sagemaker.answers["StopTransformJob"] = {}
-    monkeypatch.setattr(time, "sleep", interrupt)
-    with pytest.raises(KeyboardInterrupt):
-        _evaluate(dev, dataset)
-    started = {request["TransformJobName"] for request in sagemaker.made("CreateTransformJob")}
-    stopped = {request["TransformJobName"] for request in sagemaker.made("StopTransformJob")}
-    assert len(started) == 2
-    assert stopped == started
+    _evaluate(dev, dataset)
+    kept = dataset.read_json(predictions_key(MODEL.name)) or {}
+    dataset.write_json(predictions_key(MODEL.name), {**kept, "test": kept["test"][:-1]})
+    assert _evaluate(dev, dataset).samples == 4
+    assert len(transforms.runs) == 2
 
 
 def test_a_data_set_that_is_gone_is_said_before_anything_runs(
-    aws: Any, bucket: Bucket, dev: Environment
+    transforms: Transforms, bucket: Bucket, dev: Environment
 ) -> None:
     with pytest.raises(UserError, match="Run: invoke stage"):
         _evaluate(dev, bucket)
-    assert aws.made("CreateTransformJob") == []
+    assert transforms.runs == []
 
 
-# Reading the answers
+# Answers for a test part
 
 
-def test_a_picture_without_an_answer_is_named(
-    sagemaker: Any, dataset: Bucket, dev: Environment
+def test_the_answers_that_evaluation_kept_are_those_for_its_test_part(
+    transforms: Transforms, dataset: Bucket, dev: Environment
 ) -> None:
-    sagemaker.answers["CreateTransformJob"] = {"TransformJobArn": "arn:aws:sagemaker:::job"}
-    with pytest.raises(UserError, match=r"no answer for (bicycle|motorcycle)/.*\.png"):
-        _evaluate(dev, dataset)
+    _evaluate(dev, dataset)
+    found = _test_predictions(dev, dataset, DATASET)
+    assert [prediction.name for prediction in found] == list(PICTURES["test"])
+    assert found[1] == Prediction("bicycle/e.png", 0, (0.4, 0.6))
+    assert len(transforms.runs) == 1
 
 
-def test_answers_by_file_name_alone_are_found_too(bucket: Bucket) -> None:
-    bucket.write_json("out/a.png.out", [0.2, 0.8])
-    (found,) = evaluate._read_predictions(bucket, "out", ["motorcycle/a.png"], LABELS)
-    assert found == Prediction("motorcycle/a.png", 1, (0.2, 0.8))
+def test_the_test_part_of_another_data_set_is_predicted_and_nothing_that_was_kept_is_lost(
+    transforms: Transforms, dataset: Bucket, dev: Environment
+) -> None:
+    _evaluate(dev, dataset)
+    kept = dataset.read_json(predictions_key(MODEL.name))
+    assert len(_test_predictions(dev, dataset, OTHER_DATASET)) == 3
+    assert transforms.runs[1:] == [(OTHER_DATASET, ["test"])]
+    assert dataset.read_json(predictions_key(MODEL.name)) == kept
 
 
-def test_an_answer_that_could_be_that_of_two_pictures_is_that_of_none(bucket: Bucket) -> None:
-    bucket.write_json("out/a.png.out", [0.2, 0.8])
-    with pytest.raises(UserError, match="no answer"):
-        evaluate._read_predictions(bucket, "out", ["bicycle/a.png", "motorcycle/a.png"], LABELS)
-
-
-def test_the_folder_of_a_picture_is_its_true_class(bucket: Bucket) -> None:
-    bucket.write_json("out/bicycle/a.png.out", [0.2, 0.8])
-    bucket.write_json("out/motorcycle/a.png.out", [0.3, 0.7])
-    paths = ["motorcycle/a.png", "bicycle/a.png"]
-    assert evaluate._read_predictions(bucket, "out", paths, LABELS) == [
-        Prediction("motorcycle/a.png", 1, (0.3, 0.7)),
-        Prediction("bicycle/a.png", 0, (0.2, 0.8)),
-    ]
-
-
-@pytest.mark.parametrize("body", [b"[0.25, 0.75]", b" [0.25,\n0.75]\n"])
-def test_an_array_of_probabilities_is_the_models_answer(body: bytes) -> None:
-    assert parse_scores(body, LABELS, "a.png") == (0.25, 0.75)
-
-
-@given(st.lists(st.floats(0.01, 1), min_size=2, max_size=6))
-def test_probabilities_come_back_as_they_were_written(weights: list[float]) -> None:
-    scores = tuple(weight / sum(weights) for weight in weights)
-    labels = [f"class {index}" for index in range(len(scores))]
-    assert parse_scores(json.dumps(scores).encode(), labels, "a.png") == scores
-
-
-@pytest.mark.parametrize(
-    "body",
-    [
-        b"",
-        b"not JSON",
-        b"\xff",
-        b"null",
-        b"1",
-        b"[]",
-        b"[1.0]",
-        b"[0.2, 0.3, 0.5]",
-        b"[0.5, 0.6]",
-        b"[-0.5, 1.5]",
-        b"[NaN, 1.0]",
-        b"[Infinity, 0.0]",
-        b"[null, 1.0]",
-        b'["0.5", "0.5"]',
-        b"[true, false]",
-        b'"10"',
-        b'{"0.4": 1, "0.6": 2}',
-        b"[[0.5, 0.5]]",
-        b"[" * 100_000,
-    ],
-    ids=lambda body: repr(body[:20]),
-)
-def test_anything_else_is_refused_in_one_line_that_names_the_picture(body: bytes) -> None:
-    with pytest.raises(UserError, match=r"answer for a\.png") as caught:
-        parse_scores(body, LABELS, "a.png")
-    assert "\n" not in str(caught.value)
+def test_a_model_that_was_never_evaluated_is_asked(
+    transforms: Transforms, dataset: Bucket, dev: Environment
+) -> None:
+    assert len(_test_predictions(dev, dataset, DATASET)) == 4
+    assert transforms.runs == [(DATASET, ["test"])]
 
 
 # What comes of it
 
 
 def test_the_threshold_is_chosen_on_validation_and_everything_else_measured_on_test(
-    sagemaker: Any, dataset: Bucket, dev: Environment
+    transforms: Transforms, dataset: Bucket, dev: Environment
 ) -> None:
     found = _evaluate(dev, dataset, target=1.0)
     assert found.chosen.value == 0.5  # all three of validation are right
@@ -288,14 +254,24 @@ def test_a_target_that_is_not_reached_is_said() -> None:
     assert found.document()["accepted_accuracy"] is None
 
 
+def test_calibration_is_measured_on_test() -> None:
+    test = _predictions((0.95, True), (0.75, False), (0.65, True))
+    found = evaluate.assess("m", LABELS, _predictions((0.9, True)), test, target=0.97)
+    assert found.calibration_error == calibration.calibration_error(test)
+    assert found.calibration_error_interval == calibration.calibration_error_interval(test)
+    assert found.reliability == calibration.reliability(test)
+
+
 def test_what_came_of_it_is_kept_beside_the_model(
-    sagemaker: Any, dataset: Bucket, dev: Environment
+    transforms: Transforms, dataset: Bucket, dev: Environment
 ) -> None:
     found = _evaluate(dev, dataset)
     kept = dataset.read_json(evaluation_key(MODEL.name))
     assert kept == json.loads(json.dumps(found.document()))
     assert [item["label"] for item in kept.pop("by_class")] == ["bicycle", "motorcycle"]
     assert kept.pop("accuracy_interval") == list(found.accuracy_interval)
+    assert kept.pop("calibration_error_interval") == list(found.calibration_error_interval)
+    assert [item["samples"] for item in kept.pop("reliability")] == [0] * 8 + [1, 1, 0, 0, 0, 1, 1]
     assert kept == {
         "model_name": MODEL.name,
         "labels": ["bicycle", "motorcycle"],
@@ -309,22 +285,25 @@ def test_what_came_of_it_is_kept_beside_the_model(
         "validation_accepted_accuracy": 1.0,
         "coverage": 1.0,
         "accepted_accuracy": 0.75,
+        "calibration_error": pytest.approx((0.05 + 0.6 + 0.1 + 0.35) / 4),
     }
 
 
-def test_nothing_is_kept_of_an_evaluation_that_failed(
-    sagemaker: Any, dataset: Bucket, dev: Environment
+def test_the_answers_are_kept_beside_the_model_too(
+    transforms: Transforms, dataset: Bucket, dev: Environment
 ) -> None:
-    sagemaker.answers["DescribeTransformJob"] = {"TransformJobStatus": "Failed"}
-    with pytest.raises(UserError):
+    _evaluate(dev, dataset)
+    kept = dataset.read_json(f"models/{MODEL.name}/predictions.json") or {}
+    assert kept["dataset_id"] == DATASET
+    assert len(kept["validation"]) == 3
+    assert kept["test"][1] == {"name": "bicycle/e.png", "truth": 0, "scores": [0.4, 0.6]}
+
+
+def test_nothing_is_kept_of_an_evaluation_that_failed(
+    transforms: Transforms, dataset: Bucket, dev: Environment
+) -> None:
+    transforms.fault = UserError("The transform failed.")
+    with pytest.raises(UserError, match="The transform failed"):
         _evaluate(dev, dataset)
     assert dataset.read_json(evaluation_key(MODEL.name)) is None
-
-
-def test_progress_says_how_many_pictures_of_which_part(
-    sagemaker: Any, dataset: Bucket, dev: Environment
-) -> None:
-    said: list[str] = []
-    say: Callable[[str], None] = said.append
-    evaluate.evaluate(dev, dataset, MODEL, 0.97, say)
-    assert {"predicting 3 validation pictures", "predicting 4 test pictures"} <= set(said)
+    assert dataset.read_json(predictions_key(MODEL.name)) is None

@@ -67,6 +67,14 @@ def test_wilsons_interval_has_its_published_values(
     assert found == pytest.approx((low, high), abs=5e-5)
 
 
+def test_a_smaller_quantile_gives_a_narrower_interval() -> None:
+    # The one-sided 95 % bounds are those of a two-sided 90 % interval.
+    low, high = quality.wilson_interval(81, 263, quantile=1.6448536269514722)
+    for bound in (low, high):
+        error = math.sqrt(bound * (1 - bound) / 263)
+        assert abs(81 / 263 - bound) == pytest.approx(1.644854 * error, rel=1e-5)
+
+
 @given(st.integers(1, 10_000).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n))))
 def test_at_wilsons_bounds_the_observed_share_is_exactly_z_standard_errors_away(
     share_of: tuple[int, int],
