@@ -7,12 +7,12 @@ INVOKE := $(VENV)/bin/invoke
 READY  := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint package plan deploy destroy bench clean
+.PHONY: help setup demo test lint package plan deploy retrain destroy bench clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 	@echo
-	@echo "  ENV=<name> chooses terraform/environments/<name>.tfvars, for plan, deploy and destroy."
+	@echo "  ENV=<name> chooses terraform/environments/<name>.tfvars, for plan, deploy, retrain, destroy."
 	@echo "  Finer steps: $(INVOKE) --list"
 
 setup: $(READY) ## Make the virtual environment and find or download Terraform
@@ -43,6 +43,9 @@ plan: setup ## Show what a deployment would change (ENV=dev)
 
 deploy: setup ## Package, provision, stage, train, evaluate and deploy (ENV=dev)
 	@$(INVOKE) deploy --env "$(ENV)"
+
+retrain: setup ## Train again and canary the model if it is good enough (ENV=dev, ADD=folder)
+	@$(INVOKE) retrain --env "$(ENV)" $(if $(ADD),--add "$(ADD)")
 
 destroy: setup ## Remove everything of an environment, then show what is left (ENV=dev)
 	@$(INVOKE) destroy --env "$(ENV)"

@@ -15,6 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 _TITLE_WIDTH = 22
+_WIDEST = 1000
 
 
 @dataclass
@@ -84,4 +85,8 @@ class Screen:
             table.add_column(column, justify="right" if numeric and rows else "left")
         for row in rows:
             table.add_row(*row)
+        # As wide as it is: a narrow window breaks lines, but nothing is left out.
+        measured = self.console.measure(table, options=self.console.options.update(width=_WIDEST))
+        before, self.console.width = self.console.width, max(measured.maximum, self.console.width)
         self.console.print(table)
+        self.console.width = before

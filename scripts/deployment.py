@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from scripts.artifacts import CURRENT_DEPLOYMENT, Bucket
+from scripts.artifacts import CURRENT_DEPLOYMENT, DEPLOYMENT_HISTORY, Bucket
 from scripts.environment import Environment
 
 
@@ -18,6 +18,8 @@ class Deployment:
     """One deployment: the endpoint, the model behind it, and the threshold chosen for it.
 
     `evaluation` is the evaluation's own document (scripts/evaluate.py), kept for the report.
+    `version` is the model's in the registry; `override` says why a model that the gate had not
+    approved was deployed all the same.
     """
 
     endpoint_name: str
@@ -29,6 +31,9 @@ class Deployment:
     dataset_id: str
     deployed_at: str
     evaluation: dict[str, Any]
+    stand_in: bool = False
+    version: int | None = None
+    override: str | None = None
 
 
 def load(bucket: Bucket) -> Deployment | None:
@@ -36,11 +41,26 @@ def load(bucket: Bucket) -> Deployment | None:
     document = bucket.read_json(CURRENT_DEPLOYMENT)
     if document is None:
         return None
-    return Deployment(**{**document, "labels": tuple(document["labels"])})
+    return _from_document(document)
 
 
 def save(bucket: Bucket, deployment: Deployment) -> None:
-    bucket.write_json(CURRENT_DEPLOYMENT, asdict(deployment))
+    """Record what is deployed now; what was deployed before stays in the history."""
+    document = asdict(deployment)
+    moment = deployment.deployed_at.replace(":", "")
+    bucket.write_json(f"{DEPLOYMENT_HISTORY}/{moment}-{deployment.model_name}.json", document)
+    bucket.write_json(CURRENT_DEPLOYMENT, document)
+
+
+def history(bucket: Bucket) -> list[Deployment]:
+    """Every deployment, newest first."""
+    found = (bucket.read_json(key) for key in bucket.keys(f"{DEPLOYMENT_HISTORY}/"))
+    deployments = [_from_document(document) for document in found if document]
+    return sorted(deployments, key=lambda item: item.deployed_at, reverse=True)
+
+
+def _from_document(document: dict[str, Any]) -> Deployment:
+    return Deployment(**{**document, "labels": tuple(document["labels"])})
 
 
 def write_var_file(environment: Environment, deployment: Deployment | None) -> Path | None:

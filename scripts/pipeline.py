@@ -1,18 +1,26 @@
-"""From nothing to a deployed model, step by step; each step is also a task of its own."""
+"""From nothing to an evaluated model, step by step; each step is also a task of its own."""
 
 import re
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from scripts import artifacts, deployment, endpoint, evaluate, models, package, terraform, train
-from scripts.artifacts import CURRENT_DATASET, Bucket
+from scripts import (
+    artifacts,
+    deployment,
+    evaluate,
+    models,
+    package,
+    terraform,
+    train,
+)
+from scripts import destroy as removal
+from scripts.artifacts import CURRENT_DATASET, Bucket, dataset_key
 from scripts.console import Screen, Step
-from scripts.dataset import StagedDataset, describe, load, make_splits, stage
+from scripts.dataset import Dataset, StagedDataset, describe, load, make_splits, stage
 from scripts.dataset.model import Splits
-from scripts.deployment import Deployment
 from scripts.environment import ROOT, Environment
 from scripts.errors import UserError
 from scripts.evaluate import Evaluation
@@ -82,25 +90,47 @@ def stage_data(
 ) -> tuple[Splits, StagedDataset]:
     """Read the data set, split it, and bring it to S3; remember it as the one to train on."""
     with screen.step("stage", "Stage data") as step:
-
-        def show(what: str, done: int, total: int | None) -> None:
-            step.progress(done, total or 0, what)
-
-        dataset = load(source, classes, DOWNLOADS, show)
+        dataset = read_dataset(step, source, classes)
         splits = make_splits(dataset, seed=seed)
-        bucket = provisioned.bucket
-        staged = stage(splits, dataset.classes, bucket.s3, bucket.name, progress=show)
-        document = {
-            "dataset_id": staged.dataset_id,
-            "digest": staged.digest,
-            "classes": list(dataset.classes),
-            "channels": dict(staged.channels),
-            "counts": {part: sum(n.values()) for part, n in staged.counts.items()},
-        }
-        if bucket.read_json(CURRENT_DATASET) != document:
-            bucket.write_json(CURRENT_DATASET, document)
-        step.result = f"{describe(splits, dataset.classes)}; {staged.uploaded} objects uploaded"
+        _, staged = stage_splits(provisioned, step, splits, dataset.classes)
+        use_dataset(provisioned.bucket, staged.dataset_id)
         return splits, staged
+
+
+def read_dataset(step: Step, source: Path | None, classes: Sequence[str]) -> Dataset:
+    """Labelled pictures from a source (CIFAR-100 by default), with progress on the screen."""
+    return load(source, classes, DOWNLOADS, progress_of(step))
+
+
+def progress_of(step: Step) -> Callable[[str, int, int | None], None]:
+    """What the functions of scripts/dataset report to."""
+    return lambda what, done, total: step.progress(done, total or 0, what)
+
+
+def stage_splits(
+    provisioned: Provisioned, step: Step, splits: Splits, classes: Sequence[str]
+) -> tuple[Splits, StagedDataset]:
+    """Bring the parts to S3, with a document that says what they are."""
+    bucket = provisioned.bucket
+    staged = stage(splits, classes, bucket.s3, bucket.name, progress=progress_of(step))
+    document = {
+        "dataset_id": staged.dataset_id,
+        "digest": staged.digest,
+        "classes": list(classes),
+        "channels": dict(staged.channels),
+        "counts": {part: sum(n.values()) for part, n in staged.counts.items()},
+    }
+    if bucket.read_json(dataset_key(staged.dataset_id)) != document:
+        bucket.write_json(dataset_key(staged.dataset_id), document)
+    step.result = f"{describe(splits, classes)}; {staged.uploaded} objects uploaded"
+    return splits, staged
+
+
+def use_dataset(bucket: Bucket, dataset_id: str) -> None:
+    """Make a staged data set the one to train on from now on."""
+    document = bucket.read_json(dataset_key(dataset_id))
+    if bucket.read_json(CURRENT_DATASET) != document:
+        bucket.write_json(CURRENT_DATASET, document)
 
 
 def train_model(
@@ -108,8 +138,16 @@ def train_model(
     provisioned: Provisioned,
     screen: Screen,
     hyperparameters: Mapping[str, object],
+    *,
+    algorithm: str = train.EFFICIENTNET,
+    instance_type: str | None = None,
+    job: str | None = None,
+    dataset_id: str | None = None,
 ) -> TrainingResult:
-    """Train, with the job's log on the screen."""
+    """Train, with the job's log on the screen; a `job` of this name that exists is followed.
+
+    The data set is the one that was staged last, unless another one is named.
+    """
     with screen.step("train", "Train") as step:
         result = train.train(
             environment,
@@ -117,6 +155,10 @@ def train_model(
             provisioned.outputs["sagemaker_role_arn"],
             hyperparameters,
             lambda line: _show_training(screen, step, line),
+            algorithm=algorithm,
+            instance_type=instance_type,
+            job=job,
+            dataset_id=dataset_id,
         )
         step.result = f"{result.job}: {result.seconds} s of training"
         return result
@@ -160,51 +202,6 @@ def evaluate_model(
         return model, evaluation
 
 
-def deploy_endpoint(
-    environment: Environment,
-    provisioned: Provisioned,
-    screen: Screen,
-    job: str | None = None,
-    capture_percentage: int = 100,
-) -> Deployment:
-    """Put a model (the newest by default) into service and record the deployment."""
-    with screen.step("endpoint", "Deploy the endpoint") as step:
-        model = models.register(
-            environment,
-            provisioned.bucket,
-            provisioned.outputs["sagemaker_role_arn"],
-            job or models.latest_job(environment),
-        )
-        deployed = endpoint.deploy(
-            environment,
-            provisioned.bucket,
-            model,
-            capture_percentage=capture_percentage,
-            say=step.say,
-        )
-        deployment.save(provisioned.bucket, deployed)
-        step.result = f"{deployed.endpoint_name} in service with {deployed.model_name}"
-        return deployed
-
-
-def deploy(
-    environment: Environment,
-    screen: Screen,
-    source: Path | None,
-    classes: Sequence[str] = CLASSES,
-    hyperparameters: Mapping[str, object] | None = None,
-) -> tuple[Provisioned, Splits, StagedDataset, TrainingResult, Evaluation, Deployment]:
-    """Everything from packages to a running workflow, in the order that it has to be."""
-    build_packages(environment, screen)
-    provisioned = provision(environment, screen)
-    splits, staged = stage_data(provisioned, screen, source, classes)
-    trained = train_model(environment, provisioned, screen, hyperparameters or {})
-    _, evaluation = evaluate_model(environment, provisioned, screen, trained.job)
-    deployed = deploy_endpoint(environment, provisioned, screen, trained.job)
-    provisioned = provision(environment, screen, "apply", "Provision the workflow")
-    return provisioned, splits, staged, trained, evaluation, deployed
-
-
 def plan(environment: Environment) -> tuple[int, str]:
     """What applying would change: Terraform's exit code (0 or 2) and its words."""
     workspace = terraform.open_workspace(environment)
@@ -215,3 +212,21 @@ def plan(environment: Environment) -> tuple[int, str]:
     with tempfile.TemporaryDirectory() as folder:  # a plan may hold secrets: it is not kept
         var_file = deployment.write_var_file(environment, current)
         return terraform.plan(workspace, var_file, Path(folder) / "plan")
+
+
+def destroy(environment: Environment, screen: Screen) -> list[str]:
+    """Remove everything and return what is left, which should be nothing."""
+    with screen.step("destroy", "Clean up") as step:
+        workspace = terraform.open_workspace(environment)
+        outputs = terraform.outputs(workspace)
+        step.say("endpoint and models")
+        removal.remove_models(environment, step.say)
+        for name in ("uploads_bucket", "artifacts_bucket"):
+            if name in outputs:
+                removal.empty_bucket(environment, outputs[name], step.say)
+        removed = terraform.destroy(
+            workspace, None, lambda done, total, kind: step.progress(done, total, kind)
+        )
+        remaining = removal.inventory(environment)
+        step.result = f"{removed} resources removed, {len(remaining)} left"
+        return remaining

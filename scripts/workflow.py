@@ -115,17 +115,27 @@ def await_decisions(
 def classify(environment: Environment, outputs: Mapping[str, Any], photo: Path) -> dict[str, Any]:
     """Classify one photograph now, and return the workflow's answer.
 
-    The photograph is uploaded where no event starts an execution. Raises UserError when the file
-    cannot be read, when nothing is deployed, and when the execution fails.
+    Raises UserError when the file cannot be read, and as `classify_bytes` does.
     """
     try:
         body = photo.read_bytes()
     except OSError as error:
         raise UserError(f"{photo} cannot be read: {error.strerror}.") from error
+    return classify_bytes(environment, outputs, photo.name, body)
+
+
+def classify_bytes(
+    environment: Environment, outputs: Mapping[str, Any], name: str, body: bytes
+) -> dict[str, Any]:
+    """Classify one encoded picture now, and return the workflow's answer.
+
+    The picture is uploaded where no event starts an execution. Raises UserError when nothing is
+    deployed, and when the execution fails.
+    """
     if not outputs.get("state_machine_arn"):
         raise UserError("No endpoint is deployed yet. Run: invoke endpoint, then invoke apply")
     bucket = outputs["uploads_bucket"]
-    uploaded = upload(environment, bucket, f"{ADHOC}{uuid4().hex[:8]}/{photo.name}", body)
+    uploaded = upload(environment, bucket, f"{ADHOC}{uuid4().hex[:8]}/{name}", body)
     answer = environment.client("stepfunctions").start_sync_execution(
         stateMachineArn=outputs["state_machine_arn"],
         input=json.dumps(
@@ -135,7 +145,7 @@ def classify(environment: Environment, outputs: Mapping[str, Any], photo: Path) 
     if answer["status"] != "SUCCEEDED":
         failure = answer.get("error", answer["status"])
         cause = " ".join(answer.get("cause", "no cause was given").split())
-        raise UserError(f"{photo.name} could not be classified: {failure}: {cause}")
+        raise UserError(f"{name} could not be classified: {failure}: {cause}")
     result: dict[str, Any] = json.loads(answer["output"])
     return result
 

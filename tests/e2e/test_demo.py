@@ -16,7 +16,7 @@ def killed_place(place):
     """A place in which one demo after the other was killed, at three different steps."""
     here = place()
     for step in ("✓ Package", "✓ Stage data", "✓ Provision the workflow"):
-        demo = here.start()
+        demo = here.demo()
         demo.wait_for(step)
         os.kill(demo.process.pid, signal.SIGKILL)
         demo.process.wait()
@@ -27,7 +27,7 @@ def killed_place(place):
 @pytest.fixture(scope="module")
 def finished(killed_place) -> dict[str, Any]:
     """The summary of a demo that ran after all of that, and of the tasks that followed it."""
-    demo = killed_place.start("--keep")
+    demo = killed_place.demo("--keep")
     assert demo.process.wait(600) == 0, demo.log.read_text()
     summary: dict[str, Any] = json.loads((killed_place.out / "summary.json").read_text())
     tasks = {task: killed_place.invoke(task) for task in ("plan", "destroy", "cloud.down")}
@@ -63,6 +63,14 @@ def test_a_plan_right_after_the_second_apply_shows_no_change(finished):
     assert "No changes" in plan.stdout
 
 
+def test_the_challenger_has_taken_over_without_a_failed_request(finished):
+    assert finished["gate"]["decision"] == "approve"
+    deployment = finished["deployment"]
+    assert (deployment["outcome"], deployment["strategy"]) == ("deployed", "canary")
+    assert deployment["requests"] > 0
+    assert deployment["failed_requests"] == 0
+
+
 def test_nothing_is_left_behind(finished, killed_place):
     destroy = finished["tasks"]["destroy"]
     assert destroy.returncode == 0, destroy.stdout + destroy.stderr
@@ -84,9 +92,9 @@ def test_the_report_is_one_file_that_needs_nothing_else(finished, killed_place):
 
 def test_a_second_demo_in_the_same_folder_says_so(place):
     here = place()
-    first = here.start()
+    first = here.demo()
     first.wait_for("✓ Start the local cloud")
-    second = here.start()
+    second = here.demo()
     assert second.process.wait(30) == 1
     assert "Another `make demo` runs in this folder" in second.log.read_text()
     os.kill(first.process.pid, signal.SIGINT)

@@ -9,9 +9,12 @@ from typing import Any
 
 import pytest
 
-import tasks
+from scripts import demo
+from scripts.commands import local
 from scripts.environment import Environment
 from scripts.errors import UserError
+from scripts.gate import Rule
+from scripts.localcloud import control
 
 
 @pytest.fixture
@@ -27,9 +30,9 @@ def local_cloud(monkeypatch: pytest.MonkeyPatch, opened: Environment, tmp_path: 
         noted.append("down")
         return False
 
-    monkeypatch.setattr(tasks.control, "up", up)
-    monkeypatch.setattr(tasks.control, "down", down)
-    monkeypatch.setattr(tasks, "LOCAL_CLOUD", tmp_path / "cloud")
+    monkeypatch.setattr(control, "up", up)
+    monkeypatch.setattr(control, "down", down)
+    monkeypatch.setattr(local, "LOCAL_CLOUD", tmp_path / "cloud")
     monkeypatch.delenv("MAKELEVEL", raising=False)
     return noted
 
@@ -47,6 +50,14 @@ def _summary(**counts: Any) -> dict[str, Any]:
     }
     return {
         "evaluation": {"accuracy": 0.965, "accuracy_interval": [0.93, 0.98], "threshold": 0.8125},
+        "gate": {"decision": "approve"},
+        "deployment": {
+            "outcome": "deployed",
+            "reason": "",
+            "strategy": "canary",
+            "requests": 90,
+            "failed_requests": 0,
+        },
         "workflow": workflow | counts,
         "capture": {"records": 201},
         "cleanup": {"remaining": 0},
@@ -59,7 +70,7 @@ def test_a_demo_that_went_well_says_what_came_out_and_where_it_is(
     local_cloud: list[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(tasks.demo_module, "run", lambda *_args, **_options: _summary())
+    monkeypatch.setattr(demo, "run", lambda *_args, **_options: _summary())
     code, out, _ = invoke("demo")
     assert code == 0
     for text in ("0.965", "0.930 to 0.980", "0.8125", "203", "190, right: 0.980", "0, 0, 0"):
@@ -74,10 +85,52 @@ def test_a_demo_in_which_something_went_wrong_fails_and_says_what(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     summary = _summary(missing=1)
-    monkeypatch.setattr(tasks.demo_module, "run", lambda *_args, **_options: summary)
+    monkeypatch.setattr(demo, "run", lambda *_args, **_options: summary)
     code, _, err = invoke("demo")
     assert code == 1
     assert "1 uploads missing" in err
+
+
+def test_a_demo_whose_challenger_does_not_take_over_fails_and_says_why(
+    invoke: Callable[..., tuple[int, str, str]],
+    local_cloud: list[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    summary = _summary()
+    summary["deployment"] |= {"outcome": "rejected", "reason": "It is worse."}
+    monkeypatch.setattr(demo, "run", lambda *_args, **_options: summary)
+    code, out, err = invoke("demo")
+    assert code == 1
+    assert "the challenger is not deployed: It is worse." in err
+    assert "canary, rejected" in out
+
+
+def test_a_demo_takes_settings_limits_of_the_gate_a_source_and_a_folder(
+    invoke: Callable[..., tuple[int, str, str]],
+    local_cloud: list[str],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:
+    given: list[Any] = []
+
+    def run(*args: Any, **options: Any) -> dict[str, Any]:
+        given.append((args[2], options))
+        return _summary()
+
+    monkeypatch.setattr(demo, "run", run)
+    words = ["--set", "epochs=2", "--gate", "accuracy=0.8", "--source", "some/folder"]
+    assert invoke("demo", *words, "--out", str(tmp_path))[0] == 0
+    assert given == [
+        (
+            Path("some/folder"),
+            {
+                "keep": False,
+                "hyperparameters": {"epochs": "2"},
+                "rule": Rule(accuracy=0.8),
+                "folder": tmp_path,
+            },
+        )
+    ]
 
 
 def test_accepted_pictures_that_are_all_wrong_are_counted_as_accepted(
@@ -86,7 +139,7 @@ def test_accepted_pictures_that_are_all_wrong_are_counted_as_accepted(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     summary = _summary(accepted=7, accuracy_accepted=0.0)
-    monkeypatch.setattr(tasks.demo_module, "run", lambda *_args, **_options: summary)
+    monkeypatch.setattr(demo, "run", lambda *_args, **_options: summary)
     assert "7, right: 0.000" in invoke("demo")[1]
 
 
@@ -95,7 +148,7 @@ def test_a_demo_that_is_kept_leaves_the_cloud_running_and_says_how_to_stop_it(
     local_cloud: list[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(tasks.demo_module, "run", lambda *_args, **_options: _summary())
+    monkeypatch.setattr(demo, "run", lambda *_args, **_options: _summary())
     code, out, _ = invoke("demo", "--keep")
     assert code == 0
     assert "invoke cloud.down" in out
@@ -110,7 +163,7 @@ def test_a_demo_that_fails_leaves_no_cloud_behind(
     def fail(*_args: Any, **_options: Any) -> None:
         raise UserError("The training job failed.")
 
-    monkeypatch.setattr(tasks.demo_module, "run", fail)
+    monkeypatch.setattr(demo, "run", fail)
     code, _, err = invoke("demo")
     assert code == 1
     assert "The training job failed." in err
@@ -128,7 +181,7 @@ def test_a_second_demo_at_the_same_time_is_told_so(
         inner.append(invoke("demo"))
         return _summary()
 
-    monkeypatch.setattr(tasks.demo_module, "run", run)
+    monkeypatch.setattr(demo, "run", run)
     assert invoke("demo")[0] == 0
     ((code, _, err),) = inner
     assert code == 1
@@ -147,10 +200,10 @@ def test_the_cloud_says_where_it_is_and_whether_it_runs(
     assert "AWS_ENDPOINT_URL=http://127.0.0.1:4566" in out
     assert "process 1" in out
     running = SimpleNamespace(pid=1)
-    monkeypatch.setattr(tasks.control, "find", lambda: running)
+    monkeypatch.setattr(control, "find", lambda: running)
     assert invoke("cloud.status")[1] == "Running, process 1.\n"
-    monkeypatch.setattr(tasks.control, "find", lambda: None)
+    monkeypatch.setattr(control, "find", lambda: None)
     assert "invoke cloud.up" in invoke("cloud.status")[1]
     for stopped, text in ((True, "Stopped.\n"), (False, "The local cloud was not running.\n")):
-        monkeypatch.setattr(tasks.control, "down", lambda stopped=stopped: stopped)
+        monkeypatch.setattr(control, "down", lambda stopped=stopped: stopped)
         assert invoke("cloud.down")[1] == text

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-import tasks
+from scripts import pipeline
 from scripts.console import Screen
 from scripts.environment import Environment
 
@@ -20,7 +20,7 @@ def removed(opened: Environment, monkeypatch: pytest.MonkeyPatch) -> list[str]:
         names.append(environment.name)
         return []
 
-    monkeypatch.setattr(tasks.demo_module, "destroy_environment", destroy)
+    monkeypatch.setattr(pipeline, "destroy", destroy)
     return names
 
 
@@ -67,7 +67,7 @@ def test_what_is_left_after_a_destroy_is_shown_and_is_a_failure(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     left = ["queue scones-dev-review"]
-    monkeypatch.setattr(tasks.demo_module, "destroy_environment", lambda *_args: left)
+    monkeypatch.setattr(pipeline, "destroy", lambda *_args: left)
     code, out, _ = invoke("destroy", "--env", "dev", "--yes")
     assert code == 1
     assert "left: queue scones-dev-review" in out

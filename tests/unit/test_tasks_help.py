@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import inspect
 import re
 import shutil
@@ -12,7 +13,9 @@ from pathlib import Path
 import pytest
 
 import tasks
+from scripts import commands
 from scripts.environment import ROOT
+from scripts.rollout import BAKE_S, LOCAL_BAKE_S
 
 ALL_TASKS = {
     name: task
@@ -34,10 +37,11 @@ def test_a_tasks_help_is_one_imperative_sentence(name: str) -> None:
 @pytest.mark.parametrize("name", ALL_TASKS)
 def test_every_parameter_of_a_task_is_explained(name: str) -> None:
     task = ALL_TASKS[name]
-    for argument in task.get_arguments():
+    for argument in copy.deepcopy(task).get_arguments():
         assert argument.help, f"{name}: {argument.name}"
     parameters = list(inspect.signature(task.body).parameters)[1:]
-    assert set(task.help or {}) <= {parameter.strip("_") for parameter in parameters}
+    explained = {key.replace("-", "_") for key in task.help or {}}
+    assert explained <= {parameter.strip("_") for parameter in parameters}
 
 
 def test_the_list_of_tasks_shows_each_with_its_help(
@@ -55,6 +59,10 @@ def test_an_environments_default_is_the_one_that_can_harm_nobody() -> None:
     for name, task in ALL_TASKS.items():
         env = inspect.signature(task.body).parameters.get("env")
         assert env is None or env.default == "local", name
+
+
+def test_the_help_of_a_bake_has_the_times_that_are_used() -> None:
+    assert re.findall(r"\d+", commands.BAKE_HELP) == [str(BAKE_S), str(LOCAL_BAKE_S)]
 
 
 def _phony() -> list[str]:
@@ -89,12 +97,13 @@ def test_every_target_calls_a_task_that_exists() -> None:
 
 
 def test_every_verb_has_both_a_target_and_a_task() -> None:
-    verbs = {"setup", "demo", "test", "lint", "package", "plan", "deploy", "destroy", "bench"}
+    verbs = {"setup", "demo", "test", "lint", "package", "plan", "deploy", "retrain"}
+    verbs |= {"destroy", "bench"}
     assert verbs <= set(_phony())
     assert verbs <= set(ALL_TASKS)
 
 
-@pytest.mark.parametrize("target", ["plan", "deploy", "destroy"])
+@pytest.mark.parametrize("target", ["plan", "deploy", "retrain", "destroy"])
 def test_make_passes_the_environment_on_and_never_chooses_one(target: str) -> None:
     def command(*words: str) -> str:
         line = ["make", "--dry-run", "--assume-old=setup", target, *words]

@@ -14,7 +14,7 @@ import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
 from invoke import Exit
 
-import tasks
+from scripts import commands
 from scripts.errors import UserError
 
 pytestmark = pytest.mark.usefixtures("signals")
@@ -26,7 +26,7 @@ pytestmark = pytest.mark.usefixtures("signals")
 def _ended(function: Callable[[], Any]) -> Exit:
     """How a friendly task ends."""
     with pytest.raises(Exit) as caught:
-        tasks.friendly(function)()
+        commands.friendly(function)()
     return caught.value
 
 
@@ -74,9 +74,9 @@ def test_a_full_disk_ends_in_one_line() -> None:
 
 def test_a_bug_is_not_hidden() -> None:
     with pytest.raises(ZeroDivisionError):
-        tasks.friendly(_raiser(ZeroDivisionError()))()
+        commands.friendly(_raiser(ZeroDivisionError()))()
     with pytest.raises(FileNotFoundError):
-        tasks.friendly(_raiser(FileNotFoundError()))()
+        commands.friendly(_raiser(FileNotFoundError()))()
 
 
 def test_ctrl_c_says_how_to_go_on_and_ends_in_code_130() -> None:
@@ -100,7 +100,7 @@ def test_a_cancelled_job_and_a_closed_terminal_stop_a_task_as_ctrl_c_does(
 
 def test_a_job_that_is_to_outlive_its_terminal_does() -> None:
     signal.signal(signal.SIGHUP, signal.SIG_IGN)  # as nohup does
-    assert tasks.friendly(lambda: signal.raise_signal(signal.SIGHUP) or "done")() == "done"
+    assert commands.friendly(lambda: signal.raise_signal(signal.SIGHUP) or "done")() == "done"
 
 
 def test_a_friendly_function_returns_what_it_returns_and_keeps_its_name() -> None:
@@ -108,7 +108,7 @@ def test_a_friendly_function_returns_what_it_returns_and_keeps_its_name() -> Non
         """Add."""
         return first + second
 
-    friendly = tasks.friendly(add)
+    friendly = commands.friendly(add)
     assert friendly(1, second=4) == 5
     assert (friendly.__name__, friendly.__doc__) == ("add", "Add.")
     assert inspect.signature(friendly) == inspect.signature(add)
@@ -163,7 +163,7 @@ def test_an_endpoint_override_with_real_aws_is_refused_on_the_command_line(
     ],
 )
 def test_words_are_separated_by_commas(text: str, words: list[str]) -> None:
-    assert tasks.words(text) == words
+    assert commands.words(text) == words
 
 
 @pytest.mark.parametrize(
@@ -175,10 +175,10 @@ def test_words_are_separated_by_commas(text: str, words: list[str]) -> None:
     ],
 )
 def test_a_setting_is_a_name_and_a_value(text: str, setting: tuple[str, str]) -> None:
-    assert tasks.setting(text) == setting
+    assert commands.setting(text) == setting
 
 
 @pytest.mark.parametrize("text", ["epochs", "=3", ""])
 def test_what_is_no_setting_is_refused_with_its_form(text: str) -> None:
     with pytest.raises(UserError, match="Write it as name=value"):
-        tasks.setting(text)
+        commands.setting(text)

@@ -56,7 +56,30 @@ def test_the_newest_record_is_the_one_that_counts(bucket: Bucket, deployed: Depl
 
 def test_the_record_lies_where_the_documentation_says(bucket: Bucket, deployed: Deployment) -> None:
     deployment.save(bucket, deployed)
-    assert bucket.keys("") == ["deployments/current.json"]
+    assert bucket.keys("") == [
+        "deployments/current.json",
+        "deployments/history/2026-11-23T100000+0000-scones-dev-efficientnet-1.json",
+    ]
+
+
+def test_the_history_begins_with_the_newest_deployment(
+    bucket: Bucket, deployed: Deployment
+) -> None:
+    later = replace(deployed, deployed_at="2026-11-24T10:00:00+00:00", model_name="another")
+    for item in (later, deployed):
+        deployment.save(bucket, item)
+    assert deployment.history(bucket) == [later, deployed]
+
+
+def test_a_record_from_before_versions_and_overrides_can_still_be_read(
+    bucket: Bucket, deployed: Deployment
+) -> None:
+    deployment.save(bucket, deployed)
+    document = bucket.read_json("deployments/current.json")
+    for name in ("stand_in", "version", "override"):
+        del document[name]
+    bucket.write_json("deployments/current.json", document)
+    assert deployment.load(bucket) == deployed
 
 
 def test_terraform_is_given_exactly_what_the_deployment_decided(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import re
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -14,11 +15,12 @@ from PIL import Image
 from scripts import endpoint
 from scripts.artifacts import Bucket
 from scripts.deployment import Deployment
-from scripts.endpoint import SMOKE_TEST_PNG
+from scripts.endpoint import SMOKE_TEST_PNG, Fleet, RolledBack
 from scripts.environment import ROOT, Environment
 from scripts.errors import UserError
 from scripts.evaluate import evaluation_key
 from scripts.models import Model
+from scripts.rollout import ALL_AT_ONCE, LINEAR, Rollout
 
 MODEL = Model(
     name="scones-dev-efficientnet-1",
@@ -28,21 +30,27 @@ MODEL = Model(
     image_size_px=128,
     dataset_id="0123456789ab",
 )
+NOW = datetime(2026, 11, 1, 12, tzinfo=UTC)
 ARN = "arn:aws:sagemaker:us-east-1:123456789012:endpoint/scones-dev"
 
 
 class SageMaker:
     """An endpoint that changes its state by one each time somebody looks."""
 
-    def __init__(self, aws: Any, missing: ClientError) -> None:
+    def __init__(self, aws: Any, missing: ClientError, no_config: ClientError) -> None:
         self.states: list[str | None] = [None]
         self.config = ""
         self.reason = ""
         self.serves: str | None = None
         self.answer = b"[0.25, 0.75]"
-        self._missing = missing
+        self.instances = 2
+        self.pending: dict[str, Any] = {}
+        self.configs: dict[str, datetime] = {}
+        self.modified = NOW
+        self._missing, self._no_config = missing, no_config
         aws.answers |= {
-            "CreateEndpointConfig": {"EndpointConfigArn": ARN},
+            "CreateEndpointConfig": self._create_config,
+            "DescribeEndpointConfig": self._describe_config,
             "CreateEndpoint": self._change,
             "UpdateEndpoint": self._change,
             "DeleteEndpoint": self._delete,
@@ -52,6 +60,16 @@ class SageMaker:
 
     def exists(self, *states: str) -> None:
         self.states = list(states)
+
+    def _create_config(self, request: dict[str, Any]) -> dict[str, Any]:
+        self.configs[request["EndpointConfigName"]] = NOW
+        return {"EndpointConfigArn": ARN}
+
+    def _describe_config(self, request: dict[str, Any]) -> dict[str, Any]:
+        created = self.configs.get(request["EndpointConfigName"])
+        if created is None:
+            raise self._no_config
+        return {"EndpointConfigName": request["EndpointConfigName"], "CreationTime": created}
 
     def _change(self, request: dict[str, Any]) -> dict[str, Any]:
         assert self.states[0] in (None, "InService"), f"AWS refuses this while {self.states[0]}"
@@ -74,6 +92,11 @@ class SageMaker:
             "EndpointArn": ARN,
             "EndpointStatus": state,
             "EndpointConfigName": self.serves or self.config,
+            "LastModifiedTime": self.modified,
+            "ProductionVariants": [
+                {"VariantName": "AllTraffic", "DesiredInstanceCount": self.instances}
+            ],
+            **({"PendingDeploymentSummary": self.pending} if state == "Updating" else {}),
             **({"FailureReason": self.reason} if self.reason else {}),
         }
 
@@ -90,11 +113,16 @@ def sagemaker(
     monkeypatch.setattr(endpoint, "POLL_S", 0.0)
     bucket.write_json(evaluation_key(MODEL.name), evaluation_document)
     missing = aws_error("ValidationException", f'Could not find endpoint "{ARN}".')
-    return SageMaker(aws, missing)
+    no_config = aws_error("ValidationException", f'Could not find endpoint configuration "{ARN}".')
+    return SageMaker(aws, missing, no_config)
 
 
-def _deploy(environment: Environment, bucket: Bucket, **options: Any) -> Deployment:
-    return endpoint.deploy(environment, bucket, MODEL, say=lambda _text: None, **options)
+def _deploy(
+    environment: Environment, bucket: Bucket, rollout: Rollout | None = None, **options: Any
+) -> Deployment:
+    rollout = rollout or Rollout()
+    options = {"say": lambda _text: None, **options}
+    return endpoint.deploy(environment, bucket, MODEL, rollout=rollout, **options)
 
 
 # What is asked for
@@ -125,8 +153,8 @@ def test_a_configuration_says_what_it_belongs_to(
     ("states", "said"),
     [
         ([None], ["creating"]),
-        (["InService"], ["updating"]),
-        (["Updating", "InService"], ["waiting: the endpoint is Updating", "updating"]),
+        (["InService"], ["updating: canary"]),
+        (["Updating", "InService"], ["waiting: the endpoint is Updating", "updating: canary"]),
         (["Failed"], ["removing the endpoint, which is Failed", "creating"]),
     ],
 )
@@ -139,7 +167,8 @@ def test_who_waits_is_told_what_for(
 ) -> None:
     sagemaker.states = states
     seen: list[str] = []
-    endpoint.deploy(dev, bucket, MODEL, say=seen.append)
+    sagemaker.after = ("InService",)
+    _deploy(dev, bucket, say=seen.append)
     assert seen == said
 
 
@@ -167,7 +196,7 @@ def test_the_variant_is_the_one_that_alarms_and_dashboard_look_at(
     assert default
     assert variant["VariantName"] == default[1]
     assert variant["ModelName"] == MODEL.name
-    assert variant["InitialInstanceCount"] == 1
+    assert variant["InitialInstanceCount"] == 2  # so that an update can be a canary
 
 
 def test_every_request_and_answer_is_captured_with_scores_as_json(
@@ -192,7 +221,7 @@ def test_capture_can_be_less_or_off(
     percentage: int,
     enabled: bool,
 ) -> None:
-    _deploy(dev, bucket, capture_percentage=percentage)
+    _deploy(dev, bucket, fleet=Fleet(capture_percentage=percentage))
     capture = aws.made("CreateEndpointConfig")[0]["DataCaptureConfig"]
     assert capture["InitialSamplingPercentage"] == percentage
     assert capture["EnableCapture"] is enabled
@@ -271,9 +300,156 @@ def test_an_update_that_was_rolled_back_is_not_taken_for_a_success(
     sagemaker.after = ("Updating", "RollingBack", "InService")
     sagemaker.serves = "scones-dev-before"
     sagemaker.reason = "An alarm went off."
-    with pytest.raises(UserError, match=r"kept its previous model: An alarm went off\."):
+    with pytest.raises(RolledBack, match=r"kept its previous model: An alarm went off\."):
         _deploy(dev, bucket)
     assert aws.made("InvokeEndpoint") == []
+
+
+# How an update is made
+
+
+def test_an_update_is_a_canary_that_terraforms_alarms_can_roll_back(
+    sagemaker: SageMaker, aws: Any, bucket: Bucket, dev: Environment
+) -> None:
+    sagemaker.exists("InService")
+    aws.answers["DescribeAlarms"] = {"MetricAlarms": []}
+    _deploy(dev, bucket, Rollout(alarms=("scones-dev-rollback-5xx-rate",)))
+    (updated,) = aws.made("UpdateEndpoint")
+    assert updated["RetainAllVariantProperties"] is True
+    assert "ExcludeRetainedVariantProperties" not in updated
+    config = updated["DeploymentConfig"]
+    routing = config["BlueGreenUpdatePolicy"]["TrafficRoutingConfiguration"]
+    assert routing["Type"] == "CANARY"
+    assert config["AutoRollbackConfiguration"] == {
+        "Alarms": [{"AlarmName": "scones-dev-rollback-5xx-rate"}]
+    }
+
+
+def test_another_strategy_can_be_chosen(
+    sagemaker: SageMaker, aws: Any, bucket: Bucket, dev: Environment
+) -> None:
+    sagemaker.exists("InService")
+    _deploy(dev, bucket, Rollout(LINEAR))
+    policy = aws.made("UpdateEndpoint")[0]["DeploymentConfig"]["BlueGreenUpdatePolicy"]
+    assert policy["TrafficRoutingConfiguration"]["Type"] == "LINEAR"
+
+
+def test_an_update_of_one_instance_moves_everything_and_says_so(
+    sagemaker: SageMaker, aws: Any, bucket: Bucket, dev: Environment
+) -> None:
+    sagemaker.exists("InService")
+    sagemaker.instances = 1
+    seen: list[str] = []
+    _deploy(dev, bucket, say=seen.append)
+    policy = aws.made("UpdateEndpoint")[0]["DeploymentConfig"]["BlueGreenUpdatePolicy"]
+    assert policy["TrafficRoutingConfiguration"]["Type"] == "ALL_AT_ONCE"
+    assert "canary needs two instances and there is one" in seen[0]
+
+
+def test_an_update_keeps_the_number_of_instances_that_autoscaling_has_reached(
+    sagemaker: SageMaker, aws: Any, bucket: Bucket, dev: Environment
+) -> None:
+    sagemaker.exists("InService")
+    sagemaker.instances = 7
+    _deploy(dev, bucket)
+    (config,) = aws.made("CreateEndpointConfig")
+    assert config["ProductionVariants"][0]["InitialInstanceCount"] == 7
+
+
+def test_another_number_of_instances_replaces_the_present_one(
+    sagemaker: SageMaker, aws: Any, bucket: Bucket, dev: Environment
+) -> None:
+    sagemaker.exists("InService")
+    _deploy(dev, bucket, fleet=Fleet(instance_count=4))
+    (config,) = aws.made("CreateEndpointConfig")
+    assert config["ProductionVariants"][0]["InitialInstanceCount"] == 4
+    (updated,) = aws.made("UpdateEndpoint")
+    assert updated["ExcludeRetainedVariantProperties"] == [
+        {"VariantPropertyType": "DesiredInstanceCount"}
+    ]
+
+
+def test_an_update_that_an_alarm_would_end_at_once_is_not_begun(
+    sagemaker: SageMaker, aws: Any, bucket: Bucket, dev: Environment
+) -> None:
+    sagemaker.exists("InService")
+    aws.answers["DescribeAlarms"] = {"MetricAlarms": [{"AlarmName": "slow"}]}
+    with pytest.raises(UserError, match=r"slow in ALARM.*invoke rollback"):
+        _deploy(dev, bucket, Rollout(alarms=("slow", "5xx")))
+    assert aws.made("UpdateEndpoint") == []
+    assert aws.made("DescribeAlarms") == [{"AlarmNames": ["slow", "5xx"], "StateValue": "ALARM"}]
+
+
+def test_who_waits_sees_the_stage_of_the_update(
+    sagemaker: SageMaker, bucket: Bucket, dev: Environment
+) -> None:
+    sagemaker.exists("InService")
+    sagemaker.after = ("Updating", "Updating", "InService")
+    sagemaker.pending = {
+        "EndpointConfigName": "next",
+        "ProductionVariants": [
+            {
+                "VariantName": "AllTraffic",
+                "CurrentInstanceCount": 1,
+                "DesiredInstanceCount": 2,
+                "VariantStatus": [{"Status": "Baking"}],
+            }
+        ],
+    }
+    seen: list[str] = []
+    _deploy(dev, bucket, say=seen.append)
+    assert seen == ["updating: canary", "Updating: Baking, 1 of 2 new instances"]
+
+
+# An update whose process was killed
+
+
+def test_an_update_that_was_made_is_not_made_again(
+    sagemaker: SageMaker, aws: Any, bucket: Bucket, dev: Environment
+) -> None:
+    sagemaker.exists("InService")
+    sagemaker.configs["mine"] = NOW
+    sagemaker.config = "mine"
+    deployed = _deploy(dev, bucket, config="mine")
+    assert deployed.model_name == MODEL.name
+    assert aws.made("UpdateEndpoint") == aws.made("CreateEndpointConfig") == []
+
+
+def test_an_update_that_is_under_way_is_followed_to_its_end(
+    sagemaker: SageMaker, aws: Any, bucket: Bucket, dev: Environment
+) -> None:
+    sagemaker.exists("Updating", "InService")
+    sagemaker.configs["mine"] = NOW
+    sagemaker.config = "mine"
+    sagemaker.pending = {"EndpointConfigName": "mine"}
+    seen: list[str] = []
+    _deploy(dev, bucket, config="mine", say=seen.append)
+    assert seen == ["this deployment goes on: the endpoint is Updating"]
+    assert aws.made("UpdateEndpoint") == []
+
+
+def test_an_update_that_was_rolled_back_meanwhile_is_not_tried_again(
+    sagemaker: SageMaker, aws: Any, bucket: Bucket, dev: Environment
+) -> None:
+    sagemaker.exists("InService")
+    sagemaker.configs["mine"] = NOW
+    sagemaker.config, sagemaker.modified = "before", NOW + timedelta(minutes=5)
+    sagemaker.reason = "An alarm went off."
+    with pytest.raises(RolledBack, match="An alarm went off"):
+        _deploy(dev, bucket, config="mine")
+    assert aws.made("UpdateEndpoint") == []
+
+
+def test_an_update_that_was_only_prepared_is_made(
+    sagemaker: SageMaker, aws: Any, bucket: Bucket, dev: Environment
+) -> None:
+    sagemaker.exists("InService")
+    sagemaker.configs["mine"] = NOW
+    sagemaker.config, sagemaker.modified = "before", NOW - timedelta(days=1)
+    sagemaker.reason = "An alarm went off a day ago."
+    _deploy(dev, bucket, Rollout(ALL_AT_ONCE), config="mine")
+    assert [update["EndpointConfigName"] for update in aws.made("UpdateEndpoint")] == ["mine"]
+    assert aws.made("CreateEndpointConfig") == []
 
 
 def test_the_endpoint_is_asked_about_a_picture_before_it_counts_as_deployed(

@@ -1,8 +1,7 @@
-"""The steps in their order, each with what the ones before it left."""
+"""The steps one by one, each with what the ones before it left."""
 
 from __future__ import annotations
 
-import io
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -10,12 +9,11 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from rich.console import Console
 
 from scripts import deployment, environment, package, pipeline, terraform
-from scripts.artifacts import CURRENT_DATASET, Bucket
+from scripts.artifacts import CURRENT_DATASET, Bucket, dataset_key
 from scripts.console import Screen
-from scripts.dataset.model import Splits
+from scripts.dataset.model import Sample, Splits
 from scripts.deployment import Deployment
 from scripts.environment import Environment
 from scripts.errors import UserError
@@ -25,17 +23,6 @@ OUTPUTS = {
     "artifacts_bucket": "scones-dev-artifacts",
     "sagemaker_role_arn": "arn:aws:iam::123456789012:role/scones-dev-sagemaker",
 }
-
-
-@pytest.fixture
-def screen() -> Screen:
-    return Screen(Console(file=io.StringIO(), width=200))
-
-
-def _shown(screen: Screen) -> str:
-    file = screen.console.file
-    assert isinstance(file, io.StringIO)
-    return file.getvalue()
 
 
 @pytest.fixture
@@ -65,18 +52,8 @@ def applied(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[tuple[str, 
 
 
 @pytest.fixture
-def deployed(evaluation_document: dict[str, Any]) -> Deployment:
-    return Deployment(
-        endpoint_name="scones-dev",
-        model_name="m",
-        algorithm="efficientnet",
-        labels=("bicycle", "motorcycle"),
-        image_size_px=128,
-        confidence_threshold=0.8125,
-        dataset_id="0123456789ab",
-        deployed_at="2026-11-23T10:00:00+00:00",
-        evaluation=evaluation_document,
-    )
+def deployed(make_deployment: Callable[..., Deployment]) -> Deployment:
+    return make_deployment()
 
 
 # Packages
@@ -98,6 +75,7 @@ def test_packages_are_built_for_where_the_environment_runs_them(
     monkeypatch: pytest.MonkeyPatch,
     dev: Environment,
     screen: Screen,
+    shown: Callable[[], str],
     tmp_path: Path,
     name: str,
     settings: dict[str, str],
@@ -114,7 +92,7 @@ def test_packages_are_built_for_where_the_environment_runs_them(
     monkeypatch.setattr(package, "build", build)
     pipeline.build_packages(replace(dev, name=name, settings=settings), screen)
     assert built == [target]
-    assert "infer 4.5 KB" in _shown(screen)
+    assert "infer 4.5 KB" in shown()
 
 
 # Terraform with what is deployed
@@ -125,6 +103,7 @@ def test_provisioning_tells_terraform_what_is_deployed(
     bucket: Bucket,
     dev: Environment,
     screen: Screen,
+    shown: Callable[[], str],
     deployed: Deployment,
 ) -> None:
     deployment.save(bucket, deployed)
@@ -134,7 +113,7 @@ def test_provisioning_tells_terraform_what_is_deployed(
     assert '"endpoint_name": "scones-dev"' in var_file.read_text()
     assert found.outputs == OUTPUTS
     assert found.bucket.name == "scones-dev-artifacts"
-    assert "7 resources changed" in _shown(screen)
+    assert "7 resources changed" in shown()
 
 
 def test_a_plan_on_any_machine_sees_the_same_deployment(
@@ -207,13 +186,28 @@ def test_the_staged_data_set_is_remembered_as_the_one_to_train_on(
 
 
 def test_staging_the_same_data_again_writes_nothing_at_all(
-    provisioned: Provisioned, screen: Screen, source: Path, aws: Any
+    provisioned: Provisioned, screen: Screen, shown: Callable[[], str], source: Path, aws: Any
 ) -> None:
     pipeline.stage_data(provisioned, screen, source)
     writes = len(aws.made("PutObject"))
     pipeline.stage_data(provisioned, screen, source)
     assert len(aws.made("PutObject")) == writes
-    assert "0 objects uploaded" in _shown(screen).splitlines()[-1]
+    assert "0 objects uploaded" in shown().splitlines()[-1]
+
+
+def test_parts_that_are_staged_are_trained_on_only_when_they_are_made_the_data_set_in_use(
+    provisioned: Provisioned, screen: Screen, source: Path, picture: Callable[..., bytes]
+) -> None:
+    bucket = provisioned.bucket
+    splits, first = pipeline.stage_data(provisioned, screen, source)
+    more = replace(splits, train=(*splits.train, Sample("new.png", 0, picture(99))))
+    with screen.step("stage", "Stage data") as step:
+        _, second = pipeline.stage_splits(provisioned, step, more, pipeline.CLASSES)
+    in_use = bucket.read_json(CURRENT_DATASET)
+    assert in_use
+    assert in_use["dataset_id"] == first.dataset_id != second.dataset_id
+    pipeline.use_dataset(bucket, second.dataset_id)
+    assert bucket.read_json(CURRENT_DATASET) == bucket.read_json(dataset_key(second.dataset_id))
 
 
 # Showing a training
@@ -232,84 +226,73 @@ def test_an_epochs_line_moves_the_bar_and_other_lines_say_what_happens(screen: S
     assert seen == [(3, 12, "validation accuracy 0.963"), "reading 850 pictures"]
 
 
-def test_away_from_a_terminal_every_line_of_the_log_is_kept_as_it_is(screen: Screen) -> None:
+def test_away_from_a_terminal_every_line_of_the_log_is_kept_as_it_is(
+    screen: Screen, shown: Callable[[], str]
+) -> None:
     step: Any = SimpleNamespace(progress=lambda *_args: None, say=lambda _text: None)
     for line in ("epoch=1/2 validation_accuracy=0.5", "[/opt/ml/input] :bus: [bold]", " "):
         pipeline._show_training(screen, step, line)
-    assert [line.strip() for line in _shown(screen).splitlines()] == [
+    assert [line.strip() for line in shown().splitlines()] == [
         "epoch=1/2 validation_accuracy=0.5",
         "[/opt/ml/input] :bus: [bold]",
     ]
 
 
-def test_training_shows_its_log_and_says_what_came_of_it(
-    provisioned: Provisioned, dev: Environment, screen: Screen, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    result = SimpleNamespace(job="the-job", seconds=133)
+@pytest.fixture
+def trained(monkeypatch: pytest.MonkeyPatch) -> list[tuple[tuple[Any, ...], dict[str, Any]]]:
+    """What trainings were asked for; each writes one line to its log."""
+    asked: list[tuple[tuple[Any, ...], dict[str, Any]]] = []
 
-    def train(_environment: object, _bucket: object, role: str, values: Any, on_line: Any) -> Any:
-        assert role == OUTPUTS["sagemaker_role_arn"]
-        assert values == {"epochs": "3"}
-        on_line("one line of the log")
-        return result
+    def train(*args: Any, **options: Any) -> Any:
+        asked.append((args[2:4], options))
+        args[4]("one line of the log")
+        return SimpleNamespace(job="the-job", seconds=133, stand_in=False)
 
     monkeypatch.setattr(pipeline.train, "train", train)
-    assert pipeline.train_model(dev, provisioned, screen, {"epochs": "3"}) is result
-    first, last = _shown(screen).splitlines()
+    return asked
+
+
+def test_training_shows_its_log_and_says_what_came_of_it(
+    trained: list[Any],
+    provisioned: Provisioned,
+    dev: Environment,
+    screen: Screen,
+    shown: Callable[[], str],
+) -> None:
+    assert pipeline.train_model(dev, provisioned, screen, {}).job == "the-job"
+    first, last = shown().splitlines()
     assert first.strip() == "one line of the log"
     assert "the-job: 133 s of training" in last
     assert list(screen.seconds) == ["train"]
 
 
-# From model to deployment
+def test_a_training_gets_the_role_and_what_was_asked_for(
+    trained: list[Any], provisioned: Provisioned, dev: Environment, screen: Screen
+) -> None:
+    options = {
+        "algorithm": "builtin",
+        "instance_type": "ml.g5.xlarge",
+        "job": "a-job",
+        "dataset_id": "0123456789ab",
+    }
+    pipeline.train_model(dev, provisioned, screen, {"epochs": "3"}, **options)
+    assert trained == [((OUTPUTS["sagemaker_role_arn"], {"epochs": "3"}), options)]
 
 
-@pytest.fixture
-def steps(monkeypatch: pytest.MonkeyPatch, deployed: Deployment) -> list[str]:
-    """Every step of a deployment, replaced by a note of it."""
-    noted: list[str] = []
-    values: dict[str, Any] = {
-        "build_packages": None,
-        "provision": Provisioned(OUTPUTS, None),  # type: ignore[arg-type]
-        "stage_data": ("splits", "staged"),
-        "train_model": SimpleNamespace(job="the-job"),
-        "evaluate_model": ("model", "evaluation"),
-        "deploy_endpoint": deployed,
+def test_our_own_algorithm_is_trained_in_a_new_job_on_the_newest_data_by_default(
+    trained: list[Any], provisioned: Provisioned, dev: Environment, screen: Screen
+) -> None:
+    pipeline.train_model(dev, provisioned, screen, {})
+    ((_, options),) = trained
+    assert options == {
+        "algorithm": "efficientnet",
+        "instance_type": None,
+        "job": None,
+        "dataset_id": None,
     }
 
-    def replaced(name: str) -> Callable[..., Any]:
-        def step(*args: Any) -> Any:
-            noted.append(" ".join([name, *(word for word in args if isinstance(word, str))]))
-            return values[name]
 
-        return step
-
-    for name in values:
-        monkeypatch.setattr(pipeline, name, replaced(name))
-    return noted
-
-
-def test_a_deployment_applies_before_the_data_and_again_after_the_endpoint(
-    steps: list[str], dev: Environment, screen: Screen
-) -> None:
-    pipeline.deploy(dev, screen, None)
-    assert [step.split()[0] for step in steps] == [
-        "build_packages",
-        "provision",
-        "stage_data",
-        "train_model",
-        "evaluate_model",
-        "deploy_endpoint",
-        "provision",
-    ]
-
-
-def test_the_model_that_was_just_trained_is_the_one_that_is_evaluated_and_deployed(
-    steps: list[str], dev: Environment, screen: Screen
-) -> None:
-    pipeline.deploy(dev, screen, None)
-    assert "evaluate_model the-job" in steps
-    assert "deploy_endpoint the-job" in steps
+# Evaluating
 
 
 @pytest.fixture
@@ -326,46 +309,10 @@ def registered(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return names
 
 
-@pytest.mark.parametrize(("job", "expected"), [(None, "newest"), ("chosen", "chosen")])
-def test_the_newest_model_is_deployed_unless_another_is_named_and_then_recorded(
-    registered: list[str],
-    provisioned: Provisioned,
-    dev: Environment,
-    screen: Screen,
-    monkeypatch: pytest.MonkeyPatch,
-    deployed: Deployment,
-    job: str | None,
-    expected: str,
-) -> None:
-    monkeypatch.setattr(pipeline.endpoint, "deploy", lambda *_args, **_options: deployed)
-    assert pipeline.deploy_endpoint(dev, provisioned, screen, job) == deployed
-    assert registered == [expected]
-    assert deployment.load(provisioned.bucket) == deployed
-
-
-def test_an_endpoint_that_does_not_come_up_is_not_recorded(
-    registered: list[str],
-    provisioned: Provisioned,
-    dev: Environment,
-    screen: Screen,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    def fail(*_args: Any, **_options: Any) -> None:
-        raise UserError("no")
-
-    monkeypatch.setattr(pipeline.endpoint, "deploy", fail)
-    with pytest.raises(UserError):
-        pipeline.deploy_endpoint(dev, provisioned, screen)
-    assert deployment.load(provisioned.bucket) is None
-
-
-def test_an_evaluations_line_has_accuracy_interval_threshold_and_coverage(
-    registered: list[str],
-    provisioned: Provisioned,
-    dev: Environment,
-    screen: Screen,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+@pytest.fixture
+def evaluated(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """The targets of evaluations, which all have the same result."""
+    targets: list[float] = []
     found = SimpleNamespace(
         accuracy=0.965,
         accuracy_interval=(0.9291, 0.9829),
@@ -373,8 +320,49 @@ def test_an_evaluations_line_has_accuracy_interval_threshold_and_coverage(
         chosen=SimpleNamespace(value=0.8125),
         coverage=0.94,
     )
-    monkeypatch.setattr(pipeline.evaluate, "evaluate", lambda *_args: found)
+
+    def evaluate(*args: Any) -> Any:
+        targets.append(args[3])
+        return found
+
+    monkeypatch.setattr(pipeline.evaluate, "evaluate", evaluate)
+    return targets
+
+
+@pytest.mark.parametrize(("job", "expected"), [(None, "newest"), ("chosen", "chosen")])
+def test_the_newest_model_is_evaluated_unless_another_is_named(
+    registered: list[str],
+    evaluated: list[float],
+    provisioned: Provisioned,
+    dev: Environment,
+    screen: Screen,
+    job: str | None,
+    expected: str,
+) -> None:
+    model, _ = pipeline.evaluate_model(dev, provisioned, screen, job)
+    assert registered == [model.name] == [expected]
+
+
+def test_a_threshold_is_chosen_for_the_target_that_is_asked_for(
+    registered: list[str],
+    evaluated: list[float],
+    provisioned: Provisioned,
+    dev: Environment,
+    screen: Screen,
+) -> None:
     pipeline.evaluate_model(dev, provisioned, screen)
-    assert registered == ["newest"]
+    pipeline.evaluate_model(dev, provisioned, screen, target=0.99)
+    assert evaluated == [0.97, 0.99]
+
+
+def test_an_evaluations_line_has_accuracy_interval_threshold_and_coverage(
+    registered: list[str],
+    evaluated: list[float],
+    provisioned: Provisioned,
+    dev: Environment,
+    screen: Screen,
+    shown: Callable[[], str],
+) -> None:
+    pipeline.evaluate_model(dev, provisioned, screen)
     line = "accuracy 0.965 (0.929 to 0.983, n = 200), threshold 0.8125, coverage 0.940"
-    assert line in _shown(screen)
+    assert line in shown()

@@ -323,6 +323,17 @@ def test_a_photo_that_cannot_be_read_is_named(
     assert aws.made("PutObject") == []
 
 
+def test_a_picture_that_is_no_file_is_classified_under_its_name(
+    aws: Any, uploads: Any, deployed: dict[str, Any], dev: Environment
+) -> None:
+    answer = workflow.classify_bytes(dev, deployed, "driver.png", b"picture")
+    assert answer == {"decision": "accepted", "label": "bicycle"}
+    given = json.loads(aws.made("StartSyncExecution")[0]["input"])
+    assert given["s3_key"].endswith("/driver.png")
+    stored = uploads.get_object(Bucket=UPLOADS, Key=given["s3_key"], VersionId=given["version_id"])
+    assert stored["Body"].read() == b"picture"
+
+
 # Queues
 
 

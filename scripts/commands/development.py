@@ -1,0 +1,66 @@
+"""For those who change the project."""
+
+import os
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+from invoke import Context, Exit, task
+
+from scripts import (
+    terraform,
+    terraform_release,
+)
+from scripts.commands import (
+    friendly,
+)
+from scripts.environment import (
+    ROOT,
+    TERRAFORM,
+)
+
+
+@task
+@friendly
+def lint(_: Context) -> None:
+    """Check formatting, style, types, and Terraform's own rules."""
+    run("ruff format --check .")
+    run("ruff check .")
+    run("mypy")
+    run("mypy --config-file ../../pyproject.toml .", ROOT / "scripts" / "algorithm")
+    run(shlex.join([str(terraform_release.find()), "fmt", "-check", "-recursive", str(TERRAFORM)]))
+    terraform.validate()
+
+
+@task(help={"only": "unit, integration or e2e"})
+@friendly
+def test(_: Context, only: str = "") -> None:
+    """Run the tests: unit, integration, Terraform's, end to end."""
+    # By file, so that what a module's tests share (a running cloud, a demo) is made once.
+    run(f"pytest -n 2 --dist loadfile {f'tests/{only}' if only else 'tests'}")
+
+
+@task(
+    help={
+        "model": "cross-validate and train with three seeds, too: some twenty minutes",
+        "demo": "time a warm `make demo`, too",
+        "cold": "time a cold one, too",
+    }
+)
+@friendly
+def bench(_: Context, model: bool = False, demo: bool = False, cold: bool = False) -> None:
+    """Measure what the README claims, into build/bench.json."""
+    chosen = (("--model", model), ("--demo", demo), ("--cold", cold))
+    options = [option for option, on in chosen if on]
+    run(" ".join(["python", "tests/benchmarks/bench.py", *options]))
+
+
+def run(command: str, folder: Path = ROOT) -> None:
+    """Run a tool of the virtual environment; its failure is the task's."""
+    print(f"$ {command}", flush=True)
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
+    environment = {**os.environ, "PATH": path}
+    code = subprocess.run(shlex.split(command), cwd=folder, env=environment, check=False).returncode
+    if code:
+        raise Exit(code=code)

@@ -1,0 +1,119 @@
+"""What Terraform provisions, and everything at once."""
+
+from pathlib import Path
+
+from invoke import Context, Exit, task
+
+from scripts import deploy as deploy_module
+from scripts import (
+    package,
+    pipeline,
+)
+from scripts.commands import (
+    ALGORITHM_HELP,
+    DEFAULT_ENV,
+    ENV_HELP,
+    GATE_HELP,
+    SET_HELP,
+    friendly,
+    settings,
+    use,
+    words,
+)
+from scripts.console import Screen
+from scripts.environment import (
+    ROOT,
+)
+from scripts.errors import UserError
+from scripts.gate import Rule
+from scripts.train import EFFICIENTNET
+
+
+@task(name="package", help={"target": "aws or local"})
+@friendly
+def package_task(_: Context, target: str = "aws") -> None:
+    """Build the Lambda zips and the layer, reproducibly."""
+    targets = {item.name: item for item in (package.AWS_TARGET, package.LOCAL_TARGET)}
+    if target not in targets:
+        raise UserError(f"There is no target '{target}': use aws or local.")
+    for path in package.build(targets[target]).values():
+        print(f"{path.stat().st_size / 1e3:10,.1f} KB  {path.relative_to(ROOT)}")
+
+
+@task(help={"env": ENV_HELP})
+@friendly
+def plan(_: Context, env: str = DEFAULT_ENV) -> None:
+    """Show what applying would change; exit 0 for nothing, 2 for changes."""
+    environment = use(env)
+    pipeline.build_packages(environment, Screen())
+    code, text = pipeline.plan(environment)
+    print(text)
+    if code:
+        raise Exit(code=code)
+
+
+@task(help={"env": ENV_HELP})
+@friendly
+def apply(_: Context, env: str = DEFAULT_ENV) -> None:
+    """Package, and make the environment what the configuration says."""
+    environment, screen = use(env), Screen()
+    pipeline.build_packages(environment, screen)
+    provisioned = pipeline.provision(environment, screen)
+    for name, value in provisioned.outputs.items():
+        screen.print(f"  {name} = {value}")
+
+
+@task(
+    help={
+        "env": ENV_HELP,
+        "source": "see `invoke stage`",
+        "classes": "see `invoke stage`",
+        "set": SET_HELP,
+        "gate": GATE_HELP,
+        "algorithm": ALGORITHM_HELP,
+    },
+    iterable=["set", "gate"],
+)
+@friendly
+def deploy(
+    _: Context,
+    set: list[str],
+    gate: list[str],
+    env: str = DEFAULT_ENV,
+    source: str | None = None,
+    classes: str = ",".join(pipeline.CLASSES),
+    algorithm: str = EFFICIENTNET,
+) -> None:
+    """Everything: package, apply, stage, train, evaluate, gate, endpoint, apply."""
+    environment, rule = use(env), Rule.with_settings(gate)
+    folder = Path(source) if source else None
+    deploy_module.deploy(
+        environment,
+        Screen(),
+        lambda step: pipeline.read_dataset(step, folder, words(classes)),
+        hyperparameters=settings(set),
+        algorithm=algorithm,
+        rule=rule,
+    )
+
+
+@task(help={"env": ENV_HELP, "yes": "do not ask"})
+@friendly
+def destroy(_: Context, env: str = DEFAULT_ENV, yes: bool = False) -> None:
+    """Remove everything of an environment, data included; show what is left."""
+    environment, screen = use(env), Screen()
+    if not yes and not environment.is_local:
+        question = f"This deletes every picture, model and record of '{env}'. Type its name: "
+        try:
+            answer = input(question)
+        except EOFError as error:
+            raise UserError(
+                "Nobody is there to answer, so nothing was removed. Add --yes."
+            ) from error
+        if answer != env:
+            raise UserError("Nothing was removed.")
+    remaining = pipeline.destroy(environment, screen)
+    for item in remaining:
+        screen.print(f"  left: {item}")
+    if remaining:
+        raise Exit("Something is left; see above.", code=1)

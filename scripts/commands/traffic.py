@@ -1,0 +1,171 @@
+"""What serves: updates, going back, retraining, single answers and the report."""
+
+from pathlib import Path
+
+from invoke import Context, Exit, task
+
+from scripts import demo as demo_module
+from scripts import deployment as deployment_module
+from scripts import (
+    monitoring,
+    pipeline,
+    registry,
+    release,
+    tables,
+    workflow,
+)
+from scripts import retrain as retrain_module
+from scripts.commands import (
+    ALGORITHM_HELP,
+    BAKE_HELP,
+    DEFAULT_ENV,
+    ENV_HELP,
+    GATE_HELP,
+    SET_HELP,
+    STRATEGY_HELP,
+    friendly,
+    seconds,
+    settings,
+    stated,
+    use,
+)
+from scripts.console import Screen
+from scripts.endpoint import Fleet
+from scripts.environment import (
+    BUILD,
+)
+from scripts.errors import UserError
+from scripts.gate import Rule
+from scripts.rollout import CANARY, Rollout
+from scripts.train import EFFICIENTNET
+
+
+@task(
+    help={
+        "env": ENV_HELP,
+        "version": "number, as in `invoke models` (the newest approved one by default)",
+        "override": "why a version that is not approved is deployed all the same; recorded",
+        "strategy": STRATEGY_HELP,
+        "bake": BAKE_HELP,
+        "instances": "how many (2 at first, later as they are)",
+        "instance-type": "such as ml.m5.large",
+        "capture": "per cent of requests that are captured",
+    },
+)
+@friendly
+def endpoint(
+    _: Context,
+    env: str = DEFAULT_ENV,
+    version: str | None = None,
+    override: str | None = None,
+    strategy: str = CANARY,
+    bake: str | None = None,
+    instances: int = 0,
+    instance_type: str = Fleet.instance_type,
+    capture: int = Fleet.capture_percentage,
+) -> None:
+    """Put an approved version into service; apply afterwards."""
+    fleet = Fleet(instance_type, instances or None, capture)
+    environment = use(env)
+    provisioned = pipeline.open_provisioned(environment)
+    release.deploy_endpoint(
+        environment,
+        provisioned,
+        Screen(),
+        registry.find(environment, version) if version else release.newest_approved(environment),
+        release.rollout_of(environment, provisioned, strategy, seconds(bake)),
+        fleet=fleet,
+        override=override,
+    )
+
+
+@task(help={"env": ENV_HELP, "reason": "why; recorded with the version that is left"})
+@friendly
+def rollback(_: Context, reason: str = "", env: str = DEFAULT_ENV) -> None:
+    """Return at once to the approved version that was deployed before; apply its threshold."""
+    why = stated(reason)
+    environment, screen = use(env), Screen()
+    provisioned = pipeline.open_provisioned(environment)
+    release.rollback(environment, provisioned, screen, why)
+    pipeline.build_packages(environment, screen)
+    pipeline.provision(environment, screen, "apply", "Apply the threshold")
+
+
+@task(
+    help={
+        "env": ENV_HELP,
+        "add": "folder of newly labelled pictures, a folder for each class",
+        "set": SET_HELP,
+        "gate": GATE_HELP,
+        "algorithm": ALGORITHM_HELP,
+        "instance-type": "training instance, such as ml.m5.xlarge",
+        "strategy": STRATEGY_HELP,
+        "bake": BAKE_HELP,
+        "restart": "forget an unfinished retraining",
+        "dry-run": "show what would be done, and do nothing",
+    },
+    iterable=["set", "gate"],
+)
+@friendly
+def retrain(
+    _: Context,
+    set: list[str],
+    gate: list[str],
+    env: str = DEFAULT_ENV,
+    add: str | None = None,
+    algorithm: str = EFFICIENTNET,
+    instance_type: str | None = None,
+    strategy: str = CANARY,
+    bake: str | None = None,
+    restart: bool = False,
+    dry_run: bool = False,
+) -> None:
+    """Stage, train, evaluate, gate, canary, apply; goes on where it was killed."""
+    request = retrain_module.Request(add, algorithm, instance_type, settings(set))
+    rule = Rule.with_settings(gate)
+    environment, screen = use(env), Screen()
+
+    def rollout(provisioned: pipeline.Provisioned) -> Rollout:
+        return release.rollout_of(environment, provisioned, strategy, seconds(bake))
+
+    if dry_run:
+        for line in retrain_module.describe(environment, request, rule, rollout, restart):
+            screen.print(f"  {line}")
+        return
+    ended = retrain_module.retrain(environment, screen, request, rule, rollout, restart=restart)
+    tables.show_retraining(screen, ended)
+    if ended.outcome != retrain_module.DEPLOYED:
+        raise Exit(f"The live model stays: {ended.outcome}. {ended.reason}", code=1)
+
+
+@task(positional=["photo"], help={"photo": "a JPEG, PNG or WebP file", "env": ENV_HELP})
+@friendly
+def classify(_: Context, photo: str, env: str = DEFAULT_ENV) -> None:
+    """Classify one photo through the deployed workflow."""
+    environment = use(env)
+    outputs = pipeline.open_provisioned(environment).outputs
+    print(demo_module.describe_answer(workflow.classify(environment, outputs, Path(photo))))
+
+
+@task(help={"env": ENV_HELP, "since": "period, such as 30m, 24h or 7d", "out": "file to write"})
+@friendly
+def report(_: Context, env: str = DEFAULT_ENV, since: str = "24h", out: str | None = None) -> None:
+    """Write the monitoring report, one HTML file, from captured data."""
+    from datetime import UTC, datetime
+
+    period = monitoring.parse_period(since)
+    environment = use(env)
+    provisioned = pipeline.open_provisioned(environment)
+    deployed = deployment_module.load(provisioned.bucket)
+    if deployed is None:
+        raise UserError("No endpoint is deployed yet. Run: invoke endpoint")
+    data = monitoring.gather(
+        environment,
+        provisioned.outputs,
+        provisioned.bucket,
+        deployed,
+        datetime.now(UTC) - period,
+    )
+    path = Path(out) if out else BUILD / env / "report.html"
+    monitoring.write(data, path)
+    print(f"{data.captured_records} captured records, {len(data.outcomes)} executions: {path}")

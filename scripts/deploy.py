@@ -1,0 +1,65 @@
+"""Everything from packages to a running workflow: the first deployment of an environment."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from scripts import pipeline, release, train
+from scripts.console import Screen, Step
+from scripts.dataset import Dataset, StagedDataset, make_splits
+from scripts.dataset.model import Splits
+from scripts.deployment import Deployment
+from scripts.environment import Environment
+from scripts.evaluate import Evaluation
+from scripts.gate import Rule
+from scripts.pipeline import Provisioned
+from scripts.train import TrainingResult
+
+
+@dataclass(frozen=True)
+class Deployed:
+    """What `deploy` did, step by step."""
+
+    provisioned: Provisioned
+    splits: Splits
+    staged: StagedDataset
+    trained: TrainingResult
+    evaluation: Evaluation
+    deployment: Deployment
+
+
+def deploy(
+    environment: Environment,
+    screen: Screen,
+    dataset: Callable[[Step], Dataset],
+    *,
+    hyperparameters: Mapping[str, object] | None = None,
+    algorithm: str = train.EFFICIENTNET,
+    instance_type: str | None = None,
+    rule: Rule | None = None,
+) -> Deployed:
+    """Everything from packages to a running workflow, in the order that it has to be.
+
+    Raises UserError when the gate does not approve the model.
+    """
+    pipeline.build_packages(environment, screen)
+    provisioned = pipeline.provision(environment, screen)
+    with screen.step("stage", "Stage data") as step:
+        found = dataset(step)
+        splits, staged = pipeline.stage_splits(provisioned, step, make_splits(found), found.classes)
+        pipeline.use_dataset(provisioned.bucket, staged.dataset_id)
+    trained = pipeline.train_model(
+        environment,
+        provisioned,
+        screen,
+        hyperparameters or {},
+        algorithm=algorithm,
+        instance_type=instance_type,
+    )
+    model, evaluation = pipeline.evaluate_model(environment, provisioned, screen, trained.job)
+    version, _ = release.gate_model(
+        environment, provisioned, screen, model, evaluation, rule or Rule()
+    )
+    rollout = release.rollout_of(environment, provisioned)
+    deployed = release.deploy_endpoint(environment, provisioned, screen, version, rollout)
+    provisioned = pipeline.provision(environment, screen, "apply", "Provision the workflow")
+    return Deployed(provisioned, splits, staged, trained, evaluation, deployed)

@@ -1,0 +1,275 @@
+"""Retrain: stage, train, evaluate, gate, roll out, apply; each only when the one before agrees.
+
+What a retraining has reached is one document in the artefact bucket, written after each step: one
+that was killed goes on where it was, on any machine. Nothing that is live changes before the gate
+has approved, and a lease keeps a second retraining out.
+"""
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import asdict, dataclass, field, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from scripts import deployment, endpoint, lease, pipeline, registry, release, train
+from scripts.artifacts import CURRENT_DATASET, RETRAINING, Bucket
+from scripts.console import Screen
+from scripts.dataset import extend, read_additions, read_staged
+from scripts.dataset.model import Progress, Splits
+from scripts.environment import Environment
+from scripts.errors import UserError
+from scripts.gate import Rule
+from scripts.pipeline import Provisioned
+from scripts.rollout import Rollout, deployment_config, possible
+from scripts.train import TrainingResult
+
+CURRENT = f"{RETRAINING}/current.json"
+LEASE = f"{RETRAINING}/lease.json"
+DEPLOYED, REJECTED, ROLLED_BACK = "deployed", "rejected", "rolled back"
+_STEPS = ("stage", "train", "evaluate and gate", "roll out", "apply")
+
+
+@dataclass(frozen=True)
+class Request:
+    """What a person asked for. `add` is a folder of newly labelled pictures, by class."""
+
+    add: str | None = None
+    algorithm: str = train.EFFICIENTNET
+    instance_type: str | None = None
+    hyperparameters: dict[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        train.check_algorithm(self.algorithm)
+
+
+@dataclass(frozen=True)
+class Retraining:
+    """How far a retraining is: what is None has not been reached. `outcome` ends it."""
+
+    started_at: str
+    request: Request
+    dataset_id: str | None = None
+    job: str | None = None
+    version: int | None = None
+    verdict: dict[str, Any] | None = None
+    champion: dict[str, Any] | None = None
+    challenger: dict[str, Any] | None = None
+    config: str | None = None
+    rolled_out: bool = False
+    outcome: str | None = None
+    reason: str = ""
+    finished_at: str | None = None
+
+    @property
+    def next_step(self) -> str:
+        reached = (self.dataset_id, self.job and self.version, self.verdict, self.rolled_out)
+        return _STEPS[next((i for i, done in enumerate(reached) if not done), len(reached))]
+
+
+def current(bucket: Bucket) -> Retraining | None:
+    """The retraining that was begun last, finished or not."""
+    document = bucket.read_json(CURRENT)
+    if document is None:
+        return None
+    return Retraining(**{**document, "request": Request(**document["request"])})
+
+
+def retrain(
+    environment: Environment,
+    screen: Screen,
+    request: Request,
+    rule: Rule,
+    rollout: Callable[[Provisioned], Rollout],
+    *,
+    restart: bool = False,
+    during_rollout: Callable[[], AbstractContextManager[None]] = nullcontext,
+) -> Retraining:
+    """Run a retraining to its end, or take up the unfinished one.
+
+    `during_rollout` is entered while the endpoint is updated.
+
+    Raises UserError when another retraining runs, when an unfinished one was asked for something
+    else (and not `restart`), at the first step that fails, and when the gate wants a person.
+    A rejection and a rollback are outcomes: see `Retraining.outcome`.
+    """
+    provisioned = pipeline.open_provisioned(environment)
+    bucket, how = provisioned.bucket, rollout(provisioned)
+    with lease.hold(bucket, LEASE, "retraining") as held:
+        state = begin(current(bucket), request, restart)
+
+        def reached(**changes: Any) -> Retraining:
+            held.check()
+            after = replace(state, **changes)
+            bucket.write_json(CURRENT, asdict(after))
+            return after
+
+        state = reached()
+        if state.dataset_id is None:
+            state = reached(dataset_id=_stage(provisioned, screen, state.request))
+        if state.job is None:
+            state = reached(job=train.new_job_name(environment, state.request.algorithm))
+        if state.verdict is None:
+            try:
+                trained = _train(environment, provisioned, screen, state)
+            except (UserError, KeyboardInterrupt):  # this job has ended: the next try needs another
+                reached(job=None)
+                raise
+            state = reached(**_make_version(environment, provisioned, screen, trained, rule))
+        if not state.rolled_out:
+            version = registry.find(environment, str(state.version))
+            if version.status == registry.PENDING:
+                raise UserError(
+                    f"{release.not_approved(version)}, then run `invoke retrain` again."
+                )
+            if version.status == registry.REJECTED:
+                return _finish(bucket, reached, REJECTED, version.reason)
+            state = reached(config=state.config or endpoint.new_config_name(environment))
+            try:
+                with during_rollout():
+                    release.deploy_endpoint(
+                        environment,
+                        provisioned,
+                        screen,
+                        version,
+                        how,
+                        config=state.config,
+                    )
+            except endpoint.RolledBack as error:
+                return _finish(bucket, reached, ROLLED_BACK, str(error))
+            state = reached(rolled_out=True)
+        if state.dataset_id:
+            pipeline.use_dataset(bucket, state.dataset_id)
+        pipeline.build_packages(environment, screen)
+        pipeline.provision(environment, screen, "apply", "Apply the threshold")
+        return _finish(bucket, reached, DEPLOYED, "The gate approved it and it has baked.")
+
+
+def begin(found: Retraining | None, request: Request, restart: bool) -> Retraining:
+    """The unfinished retraining, if there is one and it is what is asked for; else a new one."""
+    new = Retraining(datetime.now(UTC).isoformat(timespec="seconds"), request)
+    if found is None or found.outcome or restart:
+        return new
+    if request not in (found.request, Request()):
+        raise UserError(
+            f"The retraining of {found.started_at} is unfinished (next: {found.next_step}) and was "
+            "asked for something else. Finish it with `invoke retrain`, or add --restart."
+        )
+    return found
+
+
+def _data(
+    provisioned: Provisioned, request: Request, progress: Progress
+) -> tuple[tuple[str, ...], Splits, str]:
+    """The staged data set with what is to be added: classes, parts, and the addition in words."""
+    bucket = provisioned.bucket
+    staged = bucket.read_json(CURRENT_DATASET)
+    if staged is None:
+        raise UserError("No data set is staged. Run: invoke stage")
+    classes, splits = read_staged(bucket.s3, bucket.name, staged["dataset_id"], progress=progress)
+    if request.add is None:
+        return classes, splits, "nothing added"
+    added = read_additions(Path(request.add), classes)
+    splits, additions = extend(splits, classes, added)
+    return classes, splits, additions.in_words()
+
+
+def _stage(provisioned: Provisioned, screen: Screen, request: Request) -> str:
+    with screen.step("stage", "Stage data") as step:
+        classes, splits, words = _data(provisioned, request, pipeline.progress_of(step))
+        _, staged = pipeline.stage_splits(provisioned, step, splits, classes)
+        step.result = f"{words}; {step.result}"
+        return staged.dataset_id
+
+
+def _train(
+    environment: Environment, provisioned: Provisioned, screen: Screen, state: Retraining
+) -> TrainingResult:
+    return pipeline.train_model(
+        environment,
+        provisioned,
+        screen,
+        state.request.hyperparameters,
+        algorithm=state.request.algorithm,
+        instance_type=state.request.instance_type,
+        job=state.job,
+        dataset_id=state.dataset_id,
+    )
+
+
+def _make_version(
+    environment: Environment,
+    provisioned: Provisioned,
+    screen: Screen,
+    trained: TrainingResult,
+    rule: Rule,
+) -> dict[str, Any]:
+    """Evaluate, register and judge; what the retraining's document is to remember of it."""
+    live = deployment.load(provisioned.bucket)
+    model, evaluation = pipeline.evaluate_model(environment, provisioned, screen, trained.job)
+    version, verdict = release.gate_model(environment, provisioned, screen, model, evaluation, rule)
+    return {
+        "version": version.number,
+        "verdict": verdict.document(),
+        "champion": live and {"version": live.version, "evaluation": live.evaluation},
+        "challenger": {
+            "version": version.number,
+            "evaluation": evaluation.document(),
+            "training_seconds": trained.seconds,
+        },
+    }
+
+
+def _finish(
+    bucket: Bucket, reached: Callable[..., Retraining], outcome: str, reason: str
+) -> Retraining:
+    """Close the document, and keep it for later."""
+    ended = reached(
+        outcome=outcome, reason=reason, finished_at=datetime.now(UTC).isoformat(timespec="seconds")
+    )
+    name = ended.started_at.replace(":", "")
+    bucket.write_json(f"{RETRAINING}/history/{name}.json", asdict(ended))
+    return ended
+
+
+def describe(
+    environment: Environment,
+    request: Request,
+    rule: Rule,
+    rollout: Callable[[Provisioned], Rollout],
+    restart: bool = False,
+) -> list[str]:
+    """What `retrain` would do, step by step, without doing it.
+
+    Raises UserError for everything that can be known to be wrong before it is begun.
+    """
+    provisioned = pipeline.open_provisioned(environment)
+    bucket = provisioned.bucket
+    state = begin(current(bucket), request, restart)
+    live = deployment.load(bucket)
+    lines = []
+    if state.request != request or state.dataset_id:
+        lines.append(f"go on with the retraining of {state.started_at}, at: {state.next_step}")
+    if state.dataset_id:
+        lines.append(f"stage: done, data set {state.dataset_id}")
+    else:
+        classes, splits, words = _data(provisioned, state.request, lambda *_: None)
+        parts = ", ".join(f"{len(samples)} {part}" for part, samples in splits.parts().items())
+        lines.append(f"stage: {parts} pictures of {', '.join(classes)}; {words}")
+    settings = ", ".join(f"{k}={v}" for k, v in state.request.hyperparameters.items())
+    lines.append(f"train: {state.request.algorithm}, {settings or 'its default settings'}")
+    champion = f"version {live.version}, {live.model_name}" if live else "no model: floors only"
+    lines.append(f"evaluate and gate: against {champion}; {rule.in_words()}")
+    lines.append(f"roll out: {_rollout_in_words(environment, rollout(provisioned))}")
+    lines.append("apply: Terraform, with the new threshold")
+    return lines
+
+
+def _rollout_in_words(environment: Environment, rollout: Rollout) -> str:
+    instances = endpoint.instances(environment)
+    if not instances:
+        return "create the endpoint"
+    deployment_config(rollout, instances)
+    strategy, remark = possible(rollout.strategy, instances)
+    alarms = ", ".join(rollout.alarms) or "no alarm"
+    return remark or f"{strategy} over {instances} instances, bake {rollout.bake_s} s; {alarms}"
