@@ -74,8 +74,8 @@ class Screen:
         self.console.print(line, soft_wrap=True)
 
     def print(self, text: str = "") -> None:
-        """Print a line, with rich's markup."""
-        self.console.print(text, soft_wrap=True)
+        """Print a line as it is: names hold brackets of their own."""
+        self.console.print(Text(text), soft_wrap=True)
 
     def table(self, *columns: str, rows: list[tuple[str, ...]]) -> None:
         """Print a small table; columns whose values are numbers are set to the right."""
@@ -84,7 +84,7 @@ class Screen:
             numeric = all(row[index][:1].isdigit() for row in rows)
             table.add_column(column, justify="right" if numeric and rows else "left")
         for row in rows:
-            table.add_row(*row)
+            table.add_row(*map(Text, row))
         # As wide as it is: a narrow window breaks lines, but nothing is left out.
         measured = self.console.measure(table, options=self.console.options.update(width=_WIDEST))
         before, self.console.width = self.console.width, max(measured.maximum, self.console.width)

@@ -59,6 +59,10 @@ class Environment:
         """What every resource's name begins with; also the endpoint's name."""
         return f"{self.project}-{self.name}"
 
+    def command(self, words: str) -> str:
+        """A task as a person types it for this environment: `local` is the default."""
+        return f"invoke {words}" if self.is_local else f"invoke {words} --env {self.name}"
+
     @property
     def var_file(self) -> Path:
         return TERRAFORM / "environments" / f"{self.name}.tfvars"

@@ -76,8 +76,8 @@ def provision(
 
 def _provisioned(environment: Environment, outputs: Mapping[str, Any]) -> Provisioned:
     if "artifacts_bucket" not in outputs:
-        flag = f" --env {environment.name}"
-        raise UserError(f"Nothing is provisioned in '{environment.name}'. Run: invoke apply{flag}")
+        command = environment.command("apply")
+        raise UserError(f"Nothing is provisioned in '{environment.name}'. Run: {command}")
     return Provisioned(outputs, artifacts.open_bucket(environment, outputs["artifacts_bucket"]))
 
 
@@ -160,7 +160,8 @@ def train_model(
             job=job,
             dataset_id=dataset_id,
         )
-        step.result = f"{result.job}: {result.seconds} s of training"
+        stand_in = " by a stand-in for AWS's algorithm" if result.stand_in else ""
+        step.result = f"{result.job}: {result.seconds} s of training{stand_in}"
         return result
 
 
@@ -198,6 +199,7 @@ def evaluate_model(
             f"accuracy {evaluation.accuracy:.3f} "
             f"({low:.3f} to {high:.3f}, n = {evaluation.samples}), "
             f"threshold {evaluation.chosen.value:.4g}, coverage {evaluation.coverage:.3f}"
+            f"{'; a stand-in' if model.stand_in else ''}"
         )
         return model, evaluation
 

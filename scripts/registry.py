@@ -16,6 +16,7 @@ from botocore.exceptions import ClientError
 from scripts import endpoint, transforms
 from scripts.artifacts import DATASETS, Bucket
 from scripts.dataset.layout import MARKER
+from scripts.deployment import Deployment
 from scripts.environment import Environment
 from scripts.errors import UserError
 from scripts.evaluate import Evaluation, evaluation_key
@@ -69,7 +70,7 @@ def register(
         _make_group(sagemaker, environment)
         arn = sagemaker.create_model_package(
             ModelPackageGroupName=environment.prefix,
-            ModelPackageDescription=f"{_algorithm(model)}, data set {model.dataset_id}",
+            ModelPackageDescription=f"{algorithm_in_words(model)}, data set {model.dataset_id}",
             InferenceSpecification=_inference(model),
             ModelMetrics=_metrics(bucket, model),
             CustomerMetadataProperties=properties,
@@ -263,7 +264,7 @@ def table_rows(versions: Sequence[Version], live_model_name: str | None) -> list
         (
             str(version.number),
             f"{version.created_at:%Y-%m-%d %H:%M}",
-            _algorithm(version),
+            algorithm_in_words(version),
             f"{version.accuracy:.3f} ({version.accuracy_interval[0]:.3f} to "
             f"{version.accuracy_interval[1]:.3f})",
             f"{version.threshold:.4g}",
@@ -275,5 +276,6 @@ def table_rows(versions: Sequence[Version], live_model_name: str | None) -> list
     ]
 
 
-def _algorithm(model: Version | Model) -> str:
+def algorithm_in_words(model: Version | Model | Deployment) -> str:
+    """The algorithm, and that a stand-in took its place where one did."""
     return f"{model.algorithm} (stand-in)" if model.stand_in else model.algorithm

@@ -34,8 +34,8 @@ def gate_model(
 ) -> tuple[Version, Verdict]:
     """Register an evaluated model as a version, and decide whether it may be deployed.
 
-    The champion is what is deployed now. A version that was decided before keeps its status, and
-    is judged again only for the table.
+    The champion is what is deployed now. A version that was decided before, or that somebody has
+    deployed all the same, keeps its status: it is judged again only for the table.
     """
     with screen.step("gate", "Gate") as step:
         bucket = provisioned.bucket
@@ -57,10 +57,14 @@ def gate_model(
         answers = _test_predictions(environment, bucket, model, model.dataset_id, step)
         challenger = gate.candidate(evaluation.document(), answers)
         verdict = gate.judge(challenger, champion, rule)
-        if version.status == registry.PENDING:
+        is_live = live is not None and live.model_name == model.name
+        words = f"{verdict.decision}. {' '.join(verdict.reasons)}"
+        if version.status != registry.PENDING:
+            words = f"{version.status.lower()} before. {version.reason}"
+        elif not is_live:
             reason = " ".join(verdict.reasons)
             version = registry.decide(environment, version, _STATUS[verdict.decision], reason)
-        step.result = f"version {version.number}: {verdict.decision}. {' '.join(verdict.reasons)}"
+        step.result = f"version {version.number}, {registry.algorithm_in_words(version)}: {words}"
         return version, verdict
 
 
@@ -88,7 +92,7 @@ def deploy_endpoint(
     it is deployed all the same, and for other labels than those that the workflow reads scores by.
     """
     if version.status != registry.APPROVED and not override:
-        raise UserError(not_approved(version))
+        raise UserError(not_approved(environment, version))
     with screen.step("endpoint", "Deploy the endpoint") as step:
         bucket, role_arn = provisioned.bucket, provisioned.outputs["sagemaker_role_arn"]
         model = models.register(environment, bucket, role_arn, version.model_name)
@@ -98,9 +102,6 @@ def deploy_endpoint(
                 f"The model's labels are {', '.join(model.labels)}; the workflow reads scores as "
                 f"{', '.join(live.labels)} until it is applied again. Use another environment."
             )
-        if version.status != registry.APPROVED:
-            said = f"{version.reason} Deployed all the same: {override}"
-            registry.decide(environment, version, version.status, said)
         try:
             deployed = endpoint.deploy(
                 environment,
@@ -112,11 +113,16 @@ def deploy_endpoint(
                 say=step.say,
             )
         except endpoint.RolledBack as error:
-            registry.decide(environment, version, registry.REJECTED, str(error))
+            if "capacity" not in str(error).lower():  # AWS had no instances: not the model's fault
+                registry.decide(environment, version, registry.REJECTED, str(error))
             raise
+        if version.status != registry.APPROVED:
+            said = f"{version.reason} Deployed all the same: {override}"
+            registry.decide(environment, version, version.status, said)
         deployed = replace(deployed, version=version.number, override=override)
         deployment.save(bucket, deployed)
-        step.result = f"{deployed.endpoint_name} in service with version {version.number}"
+        what = f"version {version.number}, {registry.algorithm_in_words(version)}"
+        step.result = f"{deployed.endpoint_name} in service with {what}"
         return deployed
 
 
@@ -159,6 +165,7 @@ def rollback(
     left = registry.of_model(environment, live.model_name)
     if left:
         registry.decide(environment, left, registry.REJECTED, f"Rolled back by hand: {reason}")
+        screen.print(f"Version {left.number} is left, and rejected: {reason}")
     return deployed
 
 
@@ -170,7 +177,7 @@ def newest_approved(environment: Environment) -> Version:
             return version
     if not versions:
         raise UserError("No model has been evaluated yet. Run: invoke train, then invoke evaluate")
-    raise UserError(not_approved(versions[0]))
+    raise UserError(not_approved(environment, versions[0]))
 
 
 def settle(environment: Environment, which: str, status: str, reason: str) -> str:
@@ -180,29 +187,31 @@ def settle(environment: Environment, which: str, status: str, reason: str) -> st
     """
     version = registry.find(environment, which)
     if version.status != registry.PENDING:
-        raise UserError(
-            f"Version {version.number} is {version.status.lower()} already. {version.reason} "
-            f"{_override(version)}"
-        )
+        words = f"Version {version.number} is {version.status.lower()} already. {version.reason}"
+        if version.status == registry.REJECTED:
+            words += f" {_override(environment, version)}"
+        raise UserError(words)
     registry.decide(environment, version, status, f"A person: {reason}")
-    return f"Version {version.number} is {status}."
+    return f"Version {version.number} is {status.lower()}."
 
 
-def not_approved(version: Version) -> str:
+def not_approved(environment: Environment, version: Version) -> str:
     """Why a version is not deployed, and what to do about it."""
+    number = version.number
     if version.status == registry.PENDING:
         return (
-            f"Version {version.number} waits for a person. {version.reason} Decide with: invoke "
-            f"approve {version.number} --reason …, or invoke reject {version.number} --reason …"
+            f"Version {number} waits for a person. {version.reason} Decide with "
+            f"`{environment.command(f'approve {number} --reason …')}` or "
+            f"`{environment.command(f'reject {number} --reason …')}`"
         )
     return (
-        f"Version {version.number} is {version.status.lower()}. {version.reason} "
-        f"{_override(version)}"
+        f"Version {number} is {version.status.lower()}. {version.reason} "
+        f"{_override(environment, version)}"
     )
 
 
-def _override(version: Version) -> str:
+def _override(environment: Environment, version: Version) -> str:
     return (
-        "To deploy it all the same, and have that recorded: invoke endpoint "
-        f"--version {version.number} --override REASON"
+        "To deploy it all the same, and have that recorded: "
+        f"{environment.command(f'endpoint --version {version.number} --override REASON')}"
     )

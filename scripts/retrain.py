@@ -89,9 +89,9 @@ def retrain(
 
     `during_rollout` is entered while the endpoint is updated.
 
-    Raises UserError when another retraining runs, when an unfinished one was asked for something
-    else (and not `restart`), at the first step that fails, and when the gate wants a person.
-    A rejection and a rollback are outcomes: see `Retraining.outcome`.
+    A rejection and a rollback are outcomes; without an outcome it waits for a person, and goes on
+    when it is run again. Raises UserError when another retraining runs, when an unfinished one was
+    asked for something else (and not `restart`), and at the first step that fails.
     """
     provisioned = pipeline.open_provisioned(environment)
     bucket, how = provisioned.bucket, rollout(provisioned)
@@ -119,9 +119,7 @@ def retrain(
         if not state.rolled_out:
             version = registry.find(environment, str(state.version))
             if version.status == registry.PENDING:
-                raise UserError(
-                    f"{release.not_approved(version)}, then run `invoke retrain` again."
-                )
+                return reached(reason=release.not_approved(environment, version))
             if version.status == registry.REJECTED:
                 return _finish(bucket, reached, REJECTED, version.reason)
             state = reached(config=state.config or endpoint.new_config_name(environment))
@@ -142,7 +140,7 @@ def retrain(
             pipeline.use_dataset(bucket, state.dataset_id)
         pipeline.build_packages(environment, screen)
         pipeline.provision(environment, screen, "apply", "Apply the threshold")
-        return _finish(bucket, reached, DEPLOYED, "The gate approved it and it has baked.")
+        return _finish(bucket, reached, DEPLOYED, "It was approved, and it has baked.")
 
 
 def begin(found: Retraining | None, request: Request, restart: bool) -> Retraining:
@@ -150,12 +148,14 @@ def begin(found: Retraining | None, request: Request, restart: bool) -> Retraini
     new = Retraining(datetime.now(UTC).isoformat(timespec="seconds"), request)
     if found is None or found.outcome or restart:
         return new
-    if request not in (found.request, Request()):
-        raise UserError(
-            f"The retraining of {found.started_at} is unfinished (next: {found.next_step}) and was "
-            "asked for something else. Finish it with `invoke retrain`, or add --restart."
-        )
-    return found
+    if request in (found.request, Request()):
+        return found
+    if found.job is None and request.add == found.request.add:
+        return replace(found, request=request)  # what it was refused for may have been put right
+    raise UserError(
+        f"The retraining of {found.started_at} is unfinished (next: {found.next_step}) and was "
+        "asked for something else. Finish it by running this without options, or add --restart."
+    )
 
 
 def _data(
@@ -211,9 +211,15 @@ def _make_version(
     return {
         "version": version.number,
         "verdict": verdict.document(),
-        "champion": live and {"version": live.version, "evaluation": live.evaluation},
+        "champion": live
+        and {
+            "version": live.version,
+            "algorithm": registry.algorithm_in_words(live),
+            "evaluation": live.evaluation,
+        },
         "challenger": {
             "version": version.number,
+            "algorithm": registry.algorithm_in_words(version),
             "evaluation": evaluation.document(),
             "training_seconds": trained.seconds,
         },
@@ -257,9 +263,15 @@ def describe(
         parts = ", ".join(f"{len(samples)} {part}" for part, samples in splits.parts().items())
         lines.append(f"stage: {parts} pictures of {', '.join(classes)}; {words}")
     settings = ", ".join(f"{k}={v}" for k, v in state.request.hyperparameters.items())
-    lines.append(f"train: {state.request.algorithm}, {settings or 'its default settings'}")
     champion = f"version {live.version}, {live.model_name}" if live else "no model: floors only"
-    lines.append(f"evaluate and gate: against {champion}; {rule.in_words()}")
+    if state.verdict:
+        lines.append(f"train: done, {state.job}")
+        lines.append(
+            f"evaluate and gate: done, version {state.version}: {state.verdict['decision']}"
+        )
+    else:
+        lines.append(f"train: {state.request.algorithm}, {settings or 'its default settings'}")
+        lines.append(f"evaluate and gate: against {champion}; {rule.in_words()}")
     lines.append(f"roll out: {_rollout_in_words(environment, rollout(provisioned))}")
     lines.append("apply: Terraform, with the new threshold")
     return lines

@@ -90,18 +90,19 @@ def comparison_rows(ended: Retraining) -> list[tuple[str, ...]]:
     labels = [item["label"] for item in evaluations[1].get("by_class", [])]
     rows = [
         ("Version", *(_number(side.get("version"), "d") for side in sides)),
+        ("Algorithm", *(str(side.get("algorithm", "-")) for side in sides)),
         ("Accuracy on test", *map(_accuracy, evaluations)),
         *(
             (f"Recall, {label}", *(_recall(item, label) for item in evaluations))
             for label in labels
         ),
         *(
-            (title, *(_number(item.get(name), ".3f") for item in evaluations))
-            for title, name in (
-                ("Calibration error", "calibration_error"),
-                ("Threshold", "threshold"),
-                ("Coverage", "coverage"),
-                ("Accepted and right", "accepted_accuracy"),
+            (title, *(_number(item.get(name), form) for item in evaluations))
+            for title, name, form in (
+                ("Calibration error", "calibration_error", ".3f"),
+                ("Threshold", "threshold", ".4g"),
+                ("Coverage", "coverage", ".3f"),
+                ("Accepted and right", "accepted_accuracy", ".3f"),
             )
         ),
     ]

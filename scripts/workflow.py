@@ -150,6 +150,16 @@ def classify_bytes(
     return result
 
 
+def describe_answer(answer: Mapping[str, Any]) -> str:
+    """A workflow's answer in one line."""
+    if answer["decision"] == "rejected":
+        return f"rejected [{answer['reason']}]: {answer['detail']}"
+    line = f"{answer['label']} with confidence {answer['confidence']:.3f}: {answer['decision']}"
+    if place := answer.get("assignment"):
+        line += f", bay {place['loading_bay']}, orders up to {place['max_distance_km']:g} km"
+    return line
+
+
 def queue_length(environment: Environment, url: str) -> int:
     """About how many messages wait in a queue, those being looked at included."""
     names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]

@@ -5,7 +5,6 @@ from pathlib import Path
 
 from invoke import Context, Exit, task
 
-from scripts import demo as demo_module
 from scripts import (
     tables,
     terraform_release,
@@ -18,6 +17,7 @@ from scripts.commands import (
     use,
 )
 from scripts.console import Screen
+from scripts.demo import lifetime, story
 from scripts.environment import (
     LOCAL,
     LOCAL_CLOUD,
@@ -52,19 +52,19 @@ def demo(
     gate: list[str],
     keep: bool = False,
     source: str | None = None,
-    out: str = str(demo_module.FOLDER),
+    out: str = str(story.FOLDER),
 ) -> None:
     """Run the whole workflow on this machine, and remove it again."""
-    demo_module.end_with_make()
+    lifetime.end_with_make()
     screen, folder, rule = Screen(), Path(out), Rule.with_settings(gate)
-    with demo_module.only_one(LOCAL_CLOUD.with_name(f"{LOCAL_CLOUD.name}-demo.lock")):
+    with lifetime.only_one(LOCAL_CLOUD.with_name(f"{LOCAL_CLOUD.name}-demo.lock")):
         if control.down():
             screen.print("Stopped the local cloud that an earlier command had left running.")
         with screen.step("cloud", "Start the local cloud") as step:
             cloud = control.up(detached=keep)
             step.result = cloud.endpoints["AWS_ENDPOINT_URL"]
         try:
-            summary = demo_module.run(
+            summary = story.run(
                 use(LOCAL),
                 screen,
                 Path(source) if source else None,
@@ -77,7 +77,7 @@ def demo(
             if not keep:
                 control.down()
     tables.show_demo(screen, summary, folder, keep)
-    if problems := demo_module.problems(summary):
+    if problems := story.problems(summary):
         raise Exit(f"Error: {problems}", code=1)
 
 

@@ -98,7 +98,7 @@ def evaluate(
     job: str | None = None,
     target: float = 0.97,
 ) -> None:
-    """Test a trained model, choose its threshold, register it, and let the gate decide."""
+    """Test a trained model, choose its threshold, and let the gate decide."""
     if not 0 < target <= 1:
         raise UserError(f"The target {target:g} is no share. Give one between 0 and 1: 0.97.")
     rule = Rule.with_settings(gate)
@@ -122,7 +122,11 @@ def models(_: Context, env: str = DEFAULT_ENV) -> None:
 
 @task(
     positional=["version"],
-    help={"version": "number, as in `invoke models`", "reason": "why", "env": ENV_HELP},
+    help={
+        "version": "number, as in `invoke models`",
+        "reason": "why; recorded with the version",
+        "env": ENV_HELP,
+    },
 )
 @friendly
 def approve(_: Context, version: str, reason: str = "", env: str = DEFAULT_ENV) -> None:
@@ -132,7 +136,11 @@ def approve(_: Context, version: str, reason: str = "", env: str = DEFAULT_ENV) 
 
 @task(
     positional=["version"],
-    help={"version": "number, as in `invoke models`", "reason": "why", "env": ENV_HELP},
+    help={
+        "version": "number, as in `invoke models`",
+        "reason": "why; recorded with the version",
+        "env": ENV_HELP,
+    },
 )
 @friendly
 def reject(_: Context, version: str, reason: str = "", env: str = DEFAULT_ENV) -> None:

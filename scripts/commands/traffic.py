@@ -4,7 +4,6 @@ from pathlib import Path
 
 from invoke import Context, Exit, task
 
-from scripts import demo as demo_module
 from scripts import deployment as deployment_module
 from scripts import (
     monitoring,
@@ -64,7 +63,7 @@ def endpoint(
     instance_type: str = Fleet.instance_type,
     capture: int = Fleet.capture_percentage,
 ) -> None:
-    """Put an approved version into service; apply afterwards."""
+    """Put an approved version into service; then run `invoke apply`."""
     fleet = Fleet(instance_type, instances or None, capture)
     environment = use(env)
     provisioned = pipeline.open_provisioned(environment)
@@ -82,7 +81,7 @@ def endpoint(
 @task(help={"env": ENV_HELP, "reason": "why; recorded with the version that is left"})
 @friendly
 def rollback(_: Context, reason: str = "", env: str = DEFAULT_ENV) -> None:
-    """Return at once to the approved version that was deployed before; apply its threshold."""
+    """Return at once to the approved version that was deployed before."""
     why = stated(reason)
     environment, screen = use(env), Screen()
     provisioned = pipeline.open_provisioned(environment)
@@ -120,7 +119,7 @@ def retrain(
     restart: bool = False,
     dry_run: bool = False,
 ) -> None:
-    """Stage, train, evaluate, gate, canary, apply; goes on where it was killed."""
+    """Train again, and deploy what the gate approves; resumes when killed."""
     request = retrain_module.Request(add, algorithm, instance_type, settings(set))
     rule = Rule.with_settings(gate)
     environment, screen = use(env), Screen()
@@ -134,6 +133,9 @@ def retrain(
         return
     ended = retrain_module.retrain(environment, screen, request, rule, rollout, restart=restart)
     tables.show_retraining(screen, ended)
+    if ended.outcome is None:
+        again = f"Then run `{environment.command('retrain')}` again."
+        raise Exit(f"The live model stays for now. {ended.reason} {again}", code=1)
     if ended.outcome != retrain_module.DEPLOYED:
         raise Exit(f"The live model stays: {ended.outcome}. {ended.reason}", code=1)
 
@@ -144,7 +146,7 @@ def classify(_: Context, photo: str, env: str = DEFAULT_ENV) -> None:
     """Classify one photo through the deployed workflow."""
     environment = use(env)
     outputs = pipeline.open_provisioned(environment).outputs
-    print(demo_module.describe_answer(workflow.classify(environment, outputs, Path(photo))))
+    print(workflow.describe_answer(workflow.classify(environment, outputs, Path(photo))))
 
 
 @task(help={"env": ENV_HELP, "since": "period, such as 30m, 24h or 7d", "out": "file to write"})

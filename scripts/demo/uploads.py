@@ -7,7 +7,7 @@ and a subscriber counts what was really delivered.
 import json
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -143,19 +143,9 @@ def classify_one(
         photo.parent.mkdir(parents=True, exist_ok=True)
         photo.write_bytes(sample.data)
         answer = workflow.classify(environment, provisioned.outputs, photo)
-        step.result = describe_answer(answer)
+        step.result = workflow.describe_answer(answer)
         kept = ("label", "confidence", "decision", "assignment")
         return {name: answer[name] for name in kept if name in answer}
-
-
-def describe_answer(answer: Mapping[str, Any]) -> str:
-    """A workflow's answer in one line."""
-    if answer["decision"] == "rejected":
-        return f"rejected [{answer['reason']}]: {answer['detail']}"
-    line = f"{answer['label']} with confidence {answer['confidence']:.3f}: {answer['decision']}"
-    if place := answer.get("assignment"):
-        line += f", bay {place['loading_bay']}, orders up to {place['max_distance_km']:g} km"
-    return line
 
 
 def report(

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from scripts import demo
 from scripts.commands import local
+from scripts.demo import story
 from scripts.environment import Environment
 from scripts.errors import UserError
 from scripts.gate import Rule
@@ -70,7 +70,7 @@ def test_a_demo_that_went_well_says_what_came_out_and_where_it_is(
     local_cloud: list[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(demo, "run", lambda *_args, **_options: _summary())
+    monkeypatch.setattr(story, "run", lambda *_args, **_options: _summary())
     code, out, _ = invoke("demo")
     assert code == 0
     for text in ("0.965", "0.930 to 0.980", "0.8125", "203", "190, right: 0.980", "0, 0, 0"):
@@ -85,7 +85,7 @@ def test_a_demo_in_which_something_went_wrong_fails_and_says_what(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     summary = _summary(missing=1)
-    monkeypatch.setattr(demo, "run", lambda *_args, **_options: summary)
+    monkeypatch.setattr(story, "run", lambda *_args, **_options: summary)
     code, _, err = invoke("demo")
     assert code == 1
     assert "1 uploads missing" in err
@@ -98,7 +98,7 @@ def test_a_demo_whose_challenger_does_not_take_over_fails_and_says_why(
 ) -> None:
     summary = _summary()
     summary["deployment"] |= {"outcome": "rejected", "reason": "It is worse."}
-    monkeypatch.setattr(demo, "run", lambda *_args, **_options: summary)
+    monkeypatch.setattr(story, "run", lambda *_args, **_options: summary)
     code, out, err = invoke("demo")
     assert code == 1
     assert "the challenger is not deployed: It is worse." in err
@@ -117,7 +117,7 @@ def test_a_demo_takes_settings_limits_of_the_gate_a_source_and_a_folder(
         given.append((args[2], options))
         return _summary()
 
-    monkeypatch.setattr(demo, "run", run)
+    monkeypatch.setattr(story, "run", run)
     words = ["--set", "epochs=2", "--gate", "accuracy=0.8", "--source", "some/folder"]
     assert invoke("demo", *words, "--out", str(tmp_path))[0] == 0
     assert given == [
@@ -139,7 +139,7 @@ def test_accepted_pictures_that_are_all_wrong_are_counted_as_accepted(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     summary = _summary(accepted=7, accuracy_accepted=0.0)
-    monkeypatch.setattr(demo, "run", lambda *_args, **_options: summary)
+    monkeypatch.setattr(story, "run", lambda *_args, **_options: summary)
     assert "7, right: 0.000" in invoke("demo")[1]
 
 
@@ -148,7 +148,7 @@ def test_a_demo_that_is_kept_leaves_the_cloud_running_and_says_how_to_stop_it(
     local_cloud: list[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(demo, "run", lambda *_args, **_options: _summary())
+    monkeypatch.setattr(story, "run", lambda *_args, **_options: _summary())
     code, out, _ = invoke("demo", "--keep")
     assert code == 0
     assert "invoke cloud.down" in out
@@ -163,7 +163,7 @@ def test_a_demo_that_fails_leaves_no_cloud_behind(
     def fail(*_args: Any, **_options: Any) -> None:
         raise UserError("The training job failed.")
 
-    monkeypatch.setattr(demo, "run", fail)
+    monkeypatch.setattr(story, "run", fail)
     code, _, err = invoke("demo")
     assert code == 1
     assert "The training job failed." in err
@@ -181,7 +181,7 @@ def test_a_second_demo_at_the_same_time_is_told_so(
         inner.append(invoke("demo"))
         return _summary()
 
-    monkeypatch.setattr(demo, "run", run)
+    monkeypatch.setattr(story, "run", run)
     assert invoke("demo")[0] == 0
     ((code, _, err),) = inner
     assert code == 1

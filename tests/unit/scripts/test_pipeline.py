@@ -302,7 +302,7 @@ def registered(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
     def register(_environment: object, _bucket: object, _role: object, job: str) -> Any:
         names.append(job)
-        return SimpleNamespace(name=job)
+        return SimpleNamespace(name=job, stand_in=False)
 
     monkeypatch.setattr(pipeline.models, "register", register)
     monkeypatch.setattr(pipeline.models, "latest_job", lambda _environment: "newest")

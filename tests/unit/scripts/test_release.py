@@ -118,8 +118,8 @@ def test_the_endpoint_is_told_how_to_update_with_what_and_where_to_go_on(
     [
         (
             PENDING,
-            r"^Version 3 waits for a person\. Because\. .*"
-            r"invoke approve 3 --reason …, or invoke reject 3 --reason …",
+            r"^Version 3 waits for a person\. Because\. Decide with `invoke approve 3 --reason … "
+            r"--env dev` or `invoke reject 3 --reason … --env dev`",
         ),
         (
             REJECTED,
@@ -293,7 +293,7 @@ def test_a_version_that_waits_for_a_person_is_decided_with_the_persons_reason(
     registry: Registry, dev: Environment, make_version: Callable[..., Version], status: str
 ) -> None:
     registry.hold(make_version(3))
-    assert release.settle(dev, "3", status, "I looked at it.") == f"Version 3 is {status}."
+    assert release.settle(dev, "3", status, "I looked at it.") == f"Version 3 is {status.lower()}."
     assert (registry.held[3].status, registry.held[3].reason) == (
         status,
         "A person: I looked at it.",

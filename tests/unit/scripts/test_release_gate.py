@@ -94,7 +94,7 @@ def test_a_first_model_becomes_a_version_that_the_floors_alone_approve(
     assert registry.held == {1: version}
     assert version.reason == "It reaches every floor. There is no champion to compare it with."
     assert (verdict.champion, verdict.comparison) == (None, None)
-    assert f"version 1: approve. {version.reason}" in shown()
+    assert f"version 1, efficientnet: approve. {version.reason}" in shown()
 
 
 @pytest.mark.parametrize(

@@ -139,15 +139,15 @@ def test_a_model_that_needs_a_person_waits_and_says_how_to_decide(
     steps: Steps, dev: Environment
 ) -> None:
     steps.decision = registry.PENDING
-    with pytest.raises(UserError, match=r"Version 2 waits for a person.*invoke approve 2"):
-        _retrain(dev)
+    waiting = _retrain(dev)
+    assert waiting.outcome is None
+    assert waiting.reason.startswith("Version 2 waits for a person. Because. Decide with `invoke")
     assert steps.done == STEPS[:4]
 
 
 def test_after_a_person_has_approved_only_the_rest_is_done(steps: Steps, dev: Environment) -> None:
     steps.decision = registry.PENDING
-    with pytest.raises(UserError):
-        _retrain(dev)
+    _retrain(dev)
     steps.decision = registry.APPROVED
     assert _retrain(dev).outcome == DEPLOYED
     assert steps.done == STEPS
@@ -155,8 +155,7 @@ def test_after_a_person_has_approved_only_the_rest_is_done(steps: Steps, dev: En
 
 def test_after_a_person_has_rejected_the_retraining_ends(steps: Steps, dev: Environment) -> None:
     steps.decision = registry.PENDING
-    with pytest.raises(UserError):
-        _retrain(dev)
+    _retrain(dev)
     steps.decision = registry.REJECTED
     assert _retrain(dev).outcome == REJECTED
     assert steps.done == STEPS[:4]
@@ -364,9 +363,14 @@ def test_both_sides_of_the_comparison_are_kept(
     live = make_deployment(1)
     deployment.save(bucket, live)
     ended = _retrain(dev)
-    assert ended.champion == {"version": 1, "evaluation": live.evaluation}
+    assert ended.champion == {
+        "version": 1,
+        "algorithm": "efficientnet",
+        "evaluation": live.evaluation,
+    }
     assert ended.challenger == {
         "version": 2,
+        "algorithm": "efficientnet",
         "evaluation": {"accuracy": 0.96},
         "training_seconds": 70,
     }

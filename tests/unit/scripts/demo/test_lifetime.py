@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from scripts import demo
+from scripts.demo import lifetime
 from scripts.environment import ROOT
 from scripts.errors import UserError
 
@@ -20,18 +20,18 @@ from scripts.errors import UserError
 def test_a_second_demo_in_the_same_folder_is_told_so(tmp_path: Path) -> None:
     lock = tmp_path / "new" / "demo.lock"
     with (
-        demo.only_one(lock),
+        lifetime.only_one(lock),
         pytest.raises(UserError, match="Another `make demo` runs"),
-        demo.only_one(lock),
+        lifetime.only_one(lock),
     ):
         pytest.fail("Two demos run.")
 
 
 def test_the_next_demo_may_run_when_the_first_has_ended_or_failed(tmp_path: Path) -> None:
     lock = tmp_path / "demo.lock"
-    with pytest.raises(ValueError, match="why"), demo.only_one(lock):
+    with pytest.raises(ValueError, match="why"), lifetime.only_one(lock):
         raise ValueError("why")
-    with demo.only_one(lock):
+    with lifetime.only_one(lock):
         assert lock.exists()
 
 
@@ -48,18 +48,18 @@ def test_a_killed_demo_does_not_keep_the_next_one_from_running(tmp_path: Path) -
     lock = tmp_path / "demo.lock"
     killed = _python(
         "import pathlib, time\n"
-        "from scripts.demo import only_one\n"
+        "from scripts.demo.lifetime import only_one\n"
         f"with only_one(pathlib.Path({str(lock)!r})):\n"
         "    print('held', flush=True)\n"
         "    time.sleep(60)\n"
     )
     assert killed.stdout
     assert killed.stdout.readline() == b"held\n"
-    with pytest.raises(UserError), demo.only_one(lock):
+    with pytest.raises(UserError), lifetime.only_one(lock):
         pytest.fail("Two demos run.")
     killed.kill()
     killed.communicate()
-    with demo.only_one(lock):
+    with lifetime.only_one(lock):
         assert lock.exists()
 
 
@@ -73,7 +73,7 @@ subprocess.Popen([sys.executable, "-c", sys.argv[1]]).wait()
 _DEMO = """
 import sys, time
 sys.path.insert(0, {root!r})
-from scripts.demo import end_with_make
+from scripts.demo.lifetime import end_with_make
 end_with_make(0.02)
 print("ready", flush=True)
 try:
@@ -105,8 +105,8 @@ def test_a_demo_that_was_not_started_by_make_is_not_watched(
     monkeypatch.delenv("MAKELEVEL", raising=False)
     started: list[Any] = []
     monkeypatch.setattr("threading.Thread.start", lambda thread: started.append(thread))
-    demo.end_with_make()
+    lifetime.end_with_make()
     assert started == []
     monkeypatch.setenv("MAKELEVEL", "1")
-    demo.end_with_make()
+    lifetime.end_with_make()
     assert len(started) == 1

@@ -11,12 +11,12 @@ from typing import Any
 
 import pytest
 
-from scripts import demo, deploy, deployment, pipeline
+from scripts import deploy, deployment, pipeline
 from scripts.artifacts import Bucket
 from scripts.console import Screen
-from scripts.demo import retraining, uploads
+from scripts.demo import retraining, story, uploads
 from scripts.demo.retraining import Outcome
-from scripts.demo.run import versions
+from scripts.demo.story import versions
 from scripts.demo.uploads import Run
 from scripts.deployment import Deployment
 from scripts.environment import Environment
@@ -40,7 +40,7 @@ def _summary(
 
 @pytest.mark.parametrize("cleanup", [0, None])
 def test_a_demo_in_which_all_went_well_has_no_problem(cleanup: int | None) -> None:
-    assert demo.problems(_summary(cleanup)) == ""
+    assert story.problems(_summary(cleanup)) == ""
 
 
 @pytest.mark.parametrize(
@@ -69,7 +69,7 @@ def test_a_demo_in_which_all_went_well_has_no_problem(cleanup: int | None) -> No
     ],
 )
 def test_each_thing_that_went_wrong_is_said(summary: dict[str, Any], problem: str) -> None:
-    assert demo.problems(summary) == problem
+    assert story.problems(summary) == problem
 
 
 def test_versions_name_what_the_figures_depend_on() -> None:
@@ -143,7 +143,7 @@ def test_the_summary_has_every_figure_under_its_name(
     parts: Parts, dev: Environment, screen: Screen, tmp_path: Path, make_run: Callable[..., Run]
 ) -> None:
     screen.seconds["train"] = 133.5
-    summary = demo.run(dev, screen, None, keep=False, folder=tmp_path / "new")
+    summary = story.run(dev, screen, None, keep=False, folder=tmp_path / "new")
     assert json.loads((tmp_path / "new" / "summary.json").read_text()) == summary
     assert summary["seconds"].pop("total") >= 0
     assert summary["seconds"] == {
@@ -191,7 +191,7 @@ def test_a_challenger_that_never_reached_the_endpoint_has_no_seconds_there(
 ) -> None:
     stopped = Outcome("stopped", "It waits.", {}, 0, 0, Rollout(), {"train": 70.5})
     monkeypatch.setattr(retraining, "run", lambda *_args: stopped)
-    summary = demo.run(dev, screen, None, keep=False, folder=tmp_path)
+    summary = story.run(dev, screen, None, keep=False, folder=tmp_path)
     assert summary["deployment"]["seconds"] is None
     assert summary["deployment"]["outcome"] == "stopped"
 
@@ -199,14 +199,14 @@ def test_a_challenger_that_never_reached_the_endpoint_has_no_seconds_there(
 def test_the_challenger_takes_over_before_the_uploads_and_captures_are_read_before_the_end(
     parts: Parts, dev: Environment, screen: Screen, tmp_path: Path
 ) -> None:
-    demo.run(dev, screen, None, keep=False, folder=tmp_path)
+    story.run(dev, screen, None, keep=False, folder=tmp_path)
     assert parts.noted == ["deploy", "retrain", "everything", "one", "report", "destroy"]
 
 
 def test_the_uploads_are_counted_against_what_is_deployed_then(
     parts: Parts, dev: Environment, screen: Screen, tmp_path: Path
 ) -> None:
-    demo.run(dev, screen, None, keep=False, folder=tmp_path)
+    story.run(dev, screen, None, keep=False, folder=tmp_path)
     for part in ("everything", "report"):
         args, _ = parts.given[part]
         (deployed,) = (item for item in args if isinstance(item, Deployment))
@@ -217,7 +217,7 @@ def test_both_trainings_and_both_gates_get_what_was_asked_for(
     parts: Parts, dev: Environment, screen: Screen, tmp_path: Path
 ) -> None:
     rule, values = Rule(accuracy=0.5), {"epochs": "2"}
-    demo.run(dev, screen, None, keep=True, hyperparameters=values, rule=rule, folder=tmp_path)
+    story.run(dev, screen, None, keep=True, hyperparameters=values, rule=rule, folder=tmp_path)
     _, options = parts.given["deploy"]
     assert (options["hyperparameters"], options["rule"]) == (values, rule)
     args, _ = parts.given["retrain"]
@@ -234,7 +234,7 @@ def test_the_champion_is_trained_without_what_the_challenger_will_add(
     read: list[Any] = []
     monkeypatch.setattr(pipeline, "read_dataset", lambda *args: (read.append(args), "all")[1])
     monkeypatch.setattr(retraining, "hold_back", lambda data, folder: ("half of", data, folder))
-    demo.run(dev, screen, Path("some/source"), keep=True, folder=tmp_path)
+    story.run(dev, screen, Path("some/source"), keep=True, folder=tmp_path)
     args, _ = parts.given["deploy"]
     assert args[2]("a step") == ("half of", "all", tmp_path)
     assert read == [("a step", Path("some/source"), pipeline.CLASSES)]
@@ -243,6 +243,6 @@ def test_the_champion_is_trained_without_what_the_challenger_will_add(
 def test_what_is_kept_is_not_removed_and_nothing_is_said_to_remain(
     parts: Parts, dev: Environment, screen: Screen, tmp_path: Path
 ) -> None:
-    summary = demo.run(dev, screen, None, keep=True, folder=tmp_path)
+    summary = story.run(dev, screen, None, keep=True, folder=tmp_path)
     assert "destroy" not in parts.noted
     assert summary["cleanup"] == {"remaining": None}

@@ -17,10 +17,11 @@ from scripts import monitoring, workflow
 from scripts.console import Screen
 from scripts.dataset.model import Sample, Splits
 from scripts.demo import uploads
-from scripts.demo.uploads import Run, describe_answer, workflow_summary
+from scripts.demo.uploads import Run, workflow_summary
 from scripts.deployment import Deployment
 from scripts.environment import Environment
 from scripts.pipeline import Provisioned
+from scripts.workflow import describe_answer
 
 # Counting
 
