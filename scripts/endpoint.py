@@ -167,7 +167,7 @@ def _refuse_firing_alarms(environment: Environment, alarms: Sequence[str]) -> No
     if firing:
         raise UserError(
             f"The endpoint is not well: {', '.join(firing)} in ALARM. An update would be rolled "
-            "back at once. Mend it, or go back with: invoke rollback"
+            "back at once. Mend it, or go back with: {environment.command('rollback')}"
         )
 
 

@@ -100,7 +100,7 @@ def problems(summary: Mapping[str, Any]) -> str:
         wrong.append(f"{counts['rejected']} uploads rejected instead of {uploads.NO_PICTURES}")
     if summary["deployment"]["outcome"] != retrain.DEPLOYED:
         wrong.append(f"the challenger is not deployed: {summary['deployment']['reason']}")
-    if not summary["deployment"]["requests"]:
+    elif not summary["deployment"]["requests"]:
         wrong.append("nobody used the workflow while the challenger was deployed")
     if summary["deployment"]["failed_requests"]:
         wrong.append(f"{summary['deployment']['failed_requests']} requests failed meanwhile")

@@ -115,6 +115,21 @@ def test_numbers_in_a_table_are_set_to_the_right_and_words_to_the_left() -> None
     assert heading.split() == ["Name", "Count"]
 
 
+def test_a_table_is_as_wide_as_what_is_in_it() -> None:
+    screen, out = _screen()
+    name = "word " * 60
+    screen.table("Name", "Count", rows=[(name, "7")])
+    assert name in out.getvalue()
+
+
+@pytest.mark.parametrize("name", ["x[a].png", "x[/a].png", ":bike:", "[red]"])
+def test_names_are_shown_as_they_are_brackets_included(name: str) -> None:
+    screen, out = _screen()
+    screen.table("Name", rows=[(name,)])
+    screen.print(name)
+    assert out.getvalue().split() == ["Name", name, name]
+
+
 def test_a_table_without_rows_is_its_heading() -> None:
     screen, out = _screen()
     screen.table("Name", "Count", rows=[])

@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -265,3 +266,8 @@ def test_a_local_client_needs_no_name_resolution(
     config = opened.client("stepfunctions").meta.config
     assert config.inject_host_prefix is False
     assert config.s3["addressing_style"] == "path"
+
+
+def test_a_command_names_the_environment_unless_it_is_the_default(dev: Environment) -> None:
+    assert dev.command("models") == "invoke models --env dev"
+    assert replace(dev, name="local").command("models") == "invoke models"

@@ -239,6 +239,34 @@ def test_a_version_that_was_rolled_back_is_rejected_with_the_reason_and_no_other
     assert registry.held[3] == replace(version, status=REJECTED, reason="An alarm.")
 
 
+def test_a_version_that_aws_had_no_instances_for_keeps_its_status(
+    registry: Registry,
+    served: Endpoint,
+    deploy: Callable[..., Deployment],
+    make_version: Callable[..., Version],
+) -> None:
+    version = make_version(3, status=APPROVED)
+    registry.hold(version)
+    served.error = endpoint.RolledBack("Unable to provision: InsufficientInstanceCapacity.")
+    with pytest.raises(endpoint.RolledBack):
+        deploy(version)
+    assert registry.held[3] == version
+
+
+def test_an_override_whose_deployment_failed_is_not_recorded(
+    registry: Registry,
+    served: Endpoint,
+    deploy: Callable[..., Deployment],
+    make_version: Callable[..., Version],
+) -> None:
+    version = make_version(3, status=REJECTED)
+    registry.hold(version)
+    served.error = UserError("It failed.")
+    with pytest.raises(UserError):
+        deploy(version, override="A drill.")
+    assert registry.held[3] == version
+
+
 @pytest.mark.parametrize(("name", "bake_s"), [(LOCAL, LOCAL_BAKE_S), ("dev", BAKE_S)])
 def test_updates_are_canaries_with_terraforms_alarms_and_a_short_bake_on_this_machine_alone(
     dev: Environment, provisioned: Provisioned, name: str, bake_s: int

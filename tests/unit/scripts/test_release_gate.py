@@ -181,6 +181,33 @@ def test_a_version_that_was_decided_is_judged_for_the_table_and_keeps_its_status
     assert verdict.decision == ("approve" if status == REJECTED else "reject")
 
 
+def test_what_was_decided_before_is_said_instead_of_the_new_verdict(
+    registry: Registry,
+    answers: dict[tuple[str, str], list[Prediction]],
+    judge: Callable[..., tuple[Version, Verdict]],
+    make_version: Callable[..., Version],
+    shown: Callable[[], str],
+) -> None:
+    registry.hold(make_version(7, model_name=CHALLENGER, status=REJECTED, reason="By hand."))
+    answers[CHALLENGER, "new-data"] = _answers(wrong=4)
+    judge()
+    assert "version 7, efficientnet: rejected before. By hand." in shown()
+
+
+def test_a_version_that_was_deployed_all_the_same_does_not_approve_itself(
+    registry: Registry,
+    answers: dict[tuple[str, str], list[Prediction]],
+    judge: Callable[..., tuple[Version, Verdict]],
+    make_version: Callable[..., Version],
+    make_deployment: Callable[..., Deployment],
+    bucket: Bucket,
+) -> None:
+    registry.hold(make_version(7, model_name=CHALLENGER, status=PENDING))
+    deployment.save(bucket, make_deployment(7, model_name=CHALLENGER))
+    answers[CHALLENGER, "new-data"] = _answers(wrong=4)
+    assert judge()[0].status == PENDING
+
+
 def test_a_version_that_waits_is_judged_again(
     registry: Registry,
     answers: dict[tuple[str, str], list[Prediction]],

@@ -400,3 +400,15 @@ def test_a_rollout_that_is_not_possible_is_refused_before_anything_is_done(
     with pytest.raises(UserError, match="There is no strategy 'sudden'"):
         retrain.retrain(dev, Screen(), Request(), Rule(), lambda _: Rollout("sudden"))
     assert steps.done == []
+
+
+def test_what_training_refused_may_be_put_right_without_beginning_anew(
+    steps: Steps, dev: Environment
+) -> None:
+    request = Request(add="new-pictures", hyperparameters={"epochs": "many"})
+    steps.failing["train"] = UserError("epochs must be a number.")
+    with pytest.raises(UserError, match="must be a number"):
+        _retrain(dev, request)
+    right = replace(request, hyperparameters={"epochs": "9"})
+    assert _retrain(dev, right).request == right
+    assert steps.done == STEPS

@@ -66,6 +66,10 @@ def test_a_demo_in_which_all_went_well_has_no_problem(cleanup: int | None) -> No
             "the challenger is not deployed: It waits for a person.",
         ),
         (_summary(deployment={"failed_requests": 2}), "2 requests failed meanwhile"),
+        (
+            _summary(deployment={"requests": 0}),
+            "nobody used the workflow while the challenger was deployed",
+        ),
     ],
 )
 def test_each_thing_that_went_wrong_is_said(summary: dict[str, Any], problem: str) -> None:
