@@ -3,16 +3,18 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from scripts import pipeline, release, train
+from scripts import pipeline
 from scripts.console import Screen, Step
 from scripts.dataset import Dataset, StagedDataset, make_splits
 from scripts.dataset.model import Splits
-from scripts.deployment import Deployment
 from scripts.environment import Environment
-from scripts.evaluate import Evaluation
-from scripts.gate import Rule
+from scripts.evaluation.evaluate import Evaluation
+from scripts.evaluation.gate import Rule
 from scripts.pipeline import Provisioned
-from scripts.train import TrainingResult
+from scripts.serving import release
+from scripts.serving.deployment import Deployment
+from scripts.training import train
+from scripts.training.train import TrainingResult
 
 
 @dataclass(frozen=True)

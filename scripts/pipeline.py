@@ -7,25 +7,21 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from scripts import (
-    artifacts,
-    deployment,
-    evaluate,
-    models,
-    package,
-    terraform,
-    train,
-)
-from scripts import destroy as removal
+from scripts import artifacts
 from scripts.artifacts import CURRENT_DATASET, Bucket, dataset_key
 from scripts.console import Screen, Step
 from scripts.dataset import Dataset, StagedDataset, describe, load, make_splits, stage
 from scripts.dataset.model import Splits
 from scripts.environment import ROOT, Environment
 from scripts.errors import UserError
-from scripts.evaluate import Evaluation
-from scripts.models import Model
-from scripts.train import TrainingResult
+from scripts.evaluation import evaluate
+from scripts.evaluation.evaluate import Evaluation
+from scripts.provisioning import destroy as removal
+from scripts.provisioning import package, terraform
+from scripts.serving import deployment, models
+from scripts.serving.models import Model
+from scripts.training import train
+from scripts.training.train import TrainingResult
 
 DOWNLOADS = ROOT / ".local" / "downloads"
 CLASSES = ("bicycle", "motorcycle")

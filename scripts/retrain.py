@@ -12,17 +12,19 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from scripts import deployment, endpoint, lease, pipeline, registry, release, train
+from scripts import lease, pipeline
 from scripts.artifacts import CURRENT_DATASET, RETRAINING, Bucket
 from scripts.console import Screen
 from scripts.dataset import extend, read_additions, read_staged
 from scripts.dataset.model import Progress, Splits
 from scripts.environment import Environment
 from scripts.errors import UserError
-from scripts.gate import Rule
+from scripts.evaluation.gate import Rule
 from scripts.pipeline import Provisioned
-from scripts.rollout import Rollout, deployment_config, possible
-from scripts.train import TrainingResult
+from scripts.serving import deployment, endpoint, registry, release
+from scripts.serving.rollout import Rollout, deployment_config, possible
+from scripts.training import train
+from scripts.training.train import TrainingResult
 
 CURRENT = f"{RETRAINING}/current.json"
 LEASE = f"{RETRAINING}/lease.json"

@@ -4,12 +4,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from scripts import registry
 from scripts.console import Screen
 from scripts.environment import ROOT
-from scripts.evaluate import Evaluation
-from scripts.registry import Version
+from scripts.evaluation.evaluate import Evaluation
 from scripts.retrain import Retraining
+from scripts.serving import registry
+from scripts.serving.registry import Version
 
 _CHANGED_SHOWN = 10
 

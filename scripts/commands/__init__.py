@@ -13,7 +13,7 @@ from invoke import Exit
 
 from scripts.environment import LOCAL, Environment, open_environment
 from scripts.errors import UserError
-from scripts.rollout import STRATEGIES
+from scripts.serving.rollout import STRATEGIES
 
 ENV_HELP = "environment: a file terraform/environments/<env>.tfvars; 'local' is this machine"
 DEFAULT_ENV = LOCAL

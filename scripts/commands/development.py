@@ -8,10 +8,6 @@ from pathlib import Path
 
 from invoke import Context, Exit, task
 
-from scripts import (
-    terraform,
-    terraform_release,
-)
 from scripts.commands import (
     friendly,
 )
@@ -19,6 +15,7 @@ from scripts.environment import (
     ROOT,
     TERRAFORM,
 )
+from scripts.provisioning import terraform, terraform_release
 
 
 @task

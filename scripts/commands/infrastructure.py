@@ -5,10 +5,7 @@ from pathlib import Path
 from invoke import Context, Exit, task
 
 from scripts import deploy as deploy_module
-from scripts import (
-    package,
-    pipeline,
-)
+from scripts import pipeline
 from scripts.commands import (
     ALGORITHM_HELP,
     DEFAULT_ENV,
@@ -25,8 +22,9 @@ from scripts.environment import (
     ROOT,
 )
 from scripts.errors import UserError
-from scripts.gate import Rule
-from scripts.train import EFFICIENTNET
+from scripts.evaluation.gate import Rule
+from scripts.provisioning import package
+from scripts.training.train import EFFICIENTNET
 
 
 @task(name="package", help={"target": "aws or local"})

@@ -5,10 +5,7 @@ from pathlib import Path
 
 from invoke import Context, Exit, task
 
-from scripts import (
-    tables,
-    terraform_release,
-)
+from scripts import tables
 from scripts.commands import (
     GATE_HELP,
     SET_HELP,
@@ -22,8 +19,9 @@ from scripts.environment import (
     LOCAL,
     LOCAL_CLOUD,
 )
-from scripts.gate import Rule
+from scripts.evaluation.gate import Rule
 from scripts.localcloud import control
+from scripts.provisioning import terraform_release
 
 
 @task

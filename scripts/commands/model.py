@@ -4,13 +4,7 @@ from pathlib import Path
 
 from invoke import Context, task
 
-from scripts import deployment as deployment_module
-from scripts import (
-    pipeline,
-    registry,
-    release,
-    tables,
-)
+from scripts import pipeline, tables
 from scripts.commands import (
     ALGORITHM_HELP,
     DEFAULT_ENV,
@@ -25,8 +19,10 @@ from scripts.commands import (
 )
 from scripts.console import Screen
 from scripts.errors import UserError
-from scripts.gate import Rule
-from scripts.train import EFFICIENTNET
+from scripts.evaluation.gate import Rule
+from scripts.serving import deployment as deployment_module
+from scripts.serving import registry, release
+from scripts.training.train import EFFICIENTNET
 
 
 @task(

@@ -4,15 +4,7 @@ from pathlib import Path
 
 from invoke import Context, Exit, task
 
-from scripts import deployment as deployment_module
-from scripts import (
-    monitoring,
-    pipeline,
-    registry,
-    release,
-    tables,
-    workflow,
-)
+from scripts import pipeline, tables
 from scripts import retrain as retrain_module
 from scripts.commands import (
     ALGORITHM_HELP,
@@ -29,14 +21,17 @@ from scripts.commands import (
     use,
 )
 from scripts.console import Screen
-from scripts.endpoint import Fleet
 from scripts.environment import (
     BUILD,
 )
 from scripts.errors import UserError
-from scripts.gate import Rule
-from scripts.rollout import CANARY, Rollout
-from scripts.train import EFFICIENTNET
+from scripts.evaluation.gate import Rule
+from scripts.operation import monitoring, workflow
+from scripts.serving import deployment as deployment_module
+from scripts.serving import registry, release
+from scripts.serving.endpoint import Fleet
+from scripts.serving.rollout import CANARY, Rollout
+from scripts.training.train import EFFICIENTNET
 
 
 @task(

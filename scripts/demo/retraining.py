@@ -10,16 +10,18 @@ from itertools import cycle
 from pathlib import Path
 from typing import Any
 
-from scripts import pipeline, release, retrain, workflow
+from scripts import pipeline, retrain
 from scripts.console import Screen
 from scripts.dataset import Dataset
 from scripts.dataset.model import Sample
 from scripts.deploy import Deployed
 from scripts.environment import Environment
 from scripts.errors import UserError
-from scripts.gate import Rule
+from scripts.evaluation.gate import Rule
+from scripts.operation import workflow
 from scripts.retrain import Request, Retraining
-from scripts.rollout import Rollout
+from scripts.serving import release
+from scripts.serving.rollout import Rollout
 
 NEW_PICTURES = "new-pictures"
 _FIGURES = ("accuracy", "accuracy_interval", "threshold", "coverage", "accepted_accuracy")

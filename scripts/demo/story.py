@@ -8,11 +8,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from scripts import deploy, deployment, pipeline, retrain
+from scripts import deploy, pipeline, retrain
 from scripts.console import Screen
 from scripts.demo import retraining, uploads
 from scripts.environment import BUILD, Environment
-from scripts.gate import Rule
+from scripts.evaluation.gate import Rule
+from scripts.serving import deployment
 
 FOLDER = BUILD / "demo"
 

@@ -14,13 +14,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from scripts import monitoring, workflow
 from scripts.console import Screen
 from scripts.dataset.model import Splits
-from scripts.deployment import Deployment
 from scripts.environment import Environment
+from scripts.operation import monitoring, workflow
+from scripts.operation.workflow import INCOMING, Uploaded
 from scripts.pipeline import Provisioned
-from scripts.workflow import INCOMING, Uploaded
+from scripts.serving.deployment import Deployment
 
 DECISION_TIMEOUT_S = 120.0
 CAPTURE_TIMEOUT_S = 30.0

@@ -18,12 +18,12 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from scripts import builtin
 from scripts.environment import ROOT, dummy_credentials
 from scripts.localcloud import standin, training_output
 from scripts.localcloud.aws import Aws
 from scripts.localcloud.objects import BadArchive, download_archive
 from scripts.localcloud.records import JobFailed
+from scripts.training import builtin
 
 RUNS = "The local cloud runs AWS's PyTorch images, and a stand-in for image-classification:1, only."
 

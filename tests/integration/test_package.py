@@ -15,8 +15,8 @@ from pathlib import Path
 
 import pytest
 
-from scripts import package
-from scripts.package import AWS_TARGET, FUNCTIONS, LOCAL_TARGET, Target
+from scripts.provisioning import package
+from scripts.provisioning.package import AWS_TARGET, FUNCTIONS, LOCAL_TARGET, Target
 
 AARCH64 = 183  # EM_AARCH64, in the ELF specification
 LAMBDAS_GLIBC = 34  # Amazon Linux 2023 has 2.34

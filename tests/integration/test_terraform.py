@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 
 from lambdas.common.errors import EndpointTimeout, EndpointUnavailable, Throttled
-from scripts import terraform_release
-from scripts.endpoint import VARIANT
 from scripts.environment import ROOT, TERRAFORM
-from scripts.package import AWS_TARGET, FUNCTIONS
-from scripts.workflow import ADHOC, INCOMING
+from scripts.operation.workflow import ADHOC, INCOMING
+from scripts.provisioning import terraform_release
+from scripts.provisioning.package import AWS_TARGET, FUNCTIONS
+from scripts.serving.endpoint import VARIANT
 
 
 @pytest.fixture(scope="module")

@@ -18,8 +18,8 @@ from scripts.environment import Environment
 
 if TYPE_CHECKING:
     from scripts.console import Screen
-    from scripts.deployment import Deployment
-    from scripts.registry import Version
+    from scripts.serving.deployment import Deployment
+    from scripts.serving.registry import Version
 
 
 @pytest.fixture
@@ -89,7 +89,7 @@ def shown(screen: Screen) -> Callable[[], str]:
 @pytest.fixture
 def make_deployment(evaluation_document: dict[str, Any]) -> Callable[..., Deployment]:
     """make_deployment(2, ...): a deployment of that version, made in that minute."""
-    from scripts.deployment import Deployment
+    from scripts.serving.deployment import Deployment
 
     def make(number: int = 1, **changes: Any) -> Deployment:
         fields: dict[str, Any] = {
@@ -112,7 +112,7 @@ def make_deployment(evaluation_document: dict[str, Any]) -> Callable[..., Deploy
 @pytest.fixture
 def make_version() -> Callable[..., Version]:
     """make_version(2, status="Rejected", ...): a version as the registry gives it."""
-    from scripts.registry import PENDING, Version
+    from scripts.serving.registry import PENDING, Version
 
     def make(number: int = 1, **changes: Any) -> Version:
         fields: dict[str, Any] = {
@@ -149,7 +149,7 @@ class Registry:
 @pytest.fixture
 def registry(monkeypatch: pytest.MonkeyPatch, make_version: Callable[..., Version]) -> Registry:
     """The registry of every environment, empty. Without AWS: see test_registry.py for that."""
-    from scripts import registry as module
+    from scripts.serving import registry as module
 
     registry = Registry()
 

@@ -14,10 +14,11 @@ from typing import Any
 import pytest
 from invoke import Exit
 
-from scripts import deploy, package, pipeline, terraform, terraform_release
+from scripts import deploy, pipeline
 from scripts.commands import development
 from scripts.environment import ROOT, Environment
-from scripts.gate import Rule
+from scripts.evaluation.gate import Rule
+from scripts.provisioning import package, terraform, terraform_release
 
 
 def test_a_plan_with_changes_ends_in_code_2_and_one_without_in_0(

@@ -13,7 +13,7 @@ from scripts.commands import local
 from scripts.demo import story
 from scripts.environment import Environment
 from scripts.errors import UserError
-from scripts.gate import Rule
+from scripts.evaluation.gate import Rule
 from scripts.localcloud import control
 
 

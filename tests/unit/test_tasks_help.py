@@ -15,7 +15,7 @@ import pytest
 import tasks
 from scripts import commands
 from scripts.environment import ROOT
-from scripts.rollout import BAKE_S, LOCAL_BAKE_S
+from scripts.serving.rollout import BAKE_S, LOCAL_BAKE_S
 
 ALL_TASKS = {
     name: task

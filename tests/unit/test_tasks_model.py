@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from scripts import deployment, pipeline, release
-from scripts.deployment import Deployment
+from scripts import pipeline
 from scripts.environment import Environment
-from scripts.gate import Check, Rule, Verdict
-from scripts.registry import APPROVED, PENDING, REJECTED, Version
+from scripts.evaluation.gate import Check, Rule, Verdict
+from scripts.serving import deployment, release
+from scripts.serving.deployment import Deployment
+from scripts.serving.registry import APPROVED, PENDING, REJECTED, Version
 
 if TYPE_CHECKING:
     from tests.unit.conftest import Registry

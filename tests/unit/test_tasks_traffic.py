@@ -11,15 +11,17 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from scripts import deployment, monitoring, pipeline, release, retrain, workflow
-from scripts.deployment import Deployment
-from scripts.endpoint import Fleet
+from scripts import pipeline, retrain
 from scripts.environment import ROOT, Environment
 from scripts.errors import UserError
-from scripts.gate import Rule
-from scripts.registry import APPROVED, REJECTED, Version
+from scripts.evaluation.gate import Rule
+from scripts.operation import monitoring, workflow
 from scripts.retrain import DEPLOYED, ROLLED_BACK, Request, Retraining
-from scripts.rollout import BAKE_S, Rollout
+from scripts.serving import deployment, release
+from scripts.serving.deployment import Deployment
+from scripts.serving.endpoint import Fleet
+from scripts.serving.registry import APPROVED, REJECTED, Version
+from scripts.serving.rollout import BAKE_S, Rollout
 
 if TYPE_CHECKING:
     from tests.unit.conftest import Registry

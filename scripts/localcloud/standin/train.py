@@ -21,11 +21,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from scripts import builtin_hyperparameters
-from scripts.builtin import CHANNELS
-from scripts.efficientnet import PROCESS_SETTINGS
 from scripts.errors import UserError
 from scripts.localcloud.standin import ALGORITHM, CONTENT_TYPES, MARK, WORDS
+from scripts.training import builtin_hyperparameters
+from scripts.training.builtin import CHANNELS
+from scripts.training.efficientnet import PROCESS_SETTINGS
 
 # The network of the stand-in; 224 px would take a laptop three times as long as 128.
 SMALLEST_PX, LARGEST_PX = 32, 128

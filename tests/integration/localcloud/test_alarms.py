@@ -16,9 +16,9 @@ import pytest
 from python_terraform import IsFlagged
 
 from scripts import environment as environments
-from scripts import package, terraform
 from scripts.environment import DEFAULT_REGION, Environment, dummy_credentials
-from scripts.package import LOCAL_TARGET
+from scripts.provisioning import package, terraform
+from scripts.provisioning.package import LOCAL_TARGET
 
 PREFIX = "scones-local"
 LIMIT_US = 250_000  # local.tfvars: 250 ms

@@ -10,12 +10,13 @@ import pytest
 from botocore.exceptions import ClientError
 from PIL import Image
 
-from scripts import builtin, models, train
 from scripts.artifacts import CURRENT_DATASET, Bucket
 from scripts.dataset import load, make_splits, stage
 from scripts.environment import DEFAULT_REGION, Environment
 from scripts.errors import UserError
 from scripts.localcloud.standin import MARK, WORDS
+from scripts.serving import models
+from scripts.training import builtin, train
 
 BUCKET = "localcloud-tests"
 ROLE = "arn:aws:iam::000000000000:role/sagemaker"

@@ -6,12 +6,14 @@ from dataclasses import replace
 import pytest
 from botocore.exceptions import ClientError
 
-from scripts import destroy, evaluate, registry
 from scripts.artifacts import Bucket
 from scripts.environment import DEFAULT_REGION, Environment, dummy_credentials
-from scripts.models import Model
-from scripts.quality import Prediction
-from scripts.registry import APPROVED, PENDING, REJECTED
+from scripts.evaluation import evaluate
+from scripts.evaluation.quality import Prediction
+from scripts.provisioning import destroy
+from scripts.serving import registry
+from scripts.serving.models import Model
+from scripts.serving.registry import APPROVED, PENDING, REJECTED
 
 BUCKET = "localcloud-tests"
 IMAGE = "763104351884.dkr.ecr.us-east-1.amazonaws.com/pytorch-inference:2.6.0-cpu-py312"

@@ -8,18 +8,19 @@ from typing import Any
 
 import pytest
 
-from scripts import deploy, pipeline, release
+from scripts import deploy, pipeline
 from scripts.artifacts import CURRENT_DATASET, Bucket
 from scripts.console import Screen, Step
 from scripts.dataset.model import Dataset, Sample
 from scripts.deploy import Deployed
-from scripts.deployment import Deployment
 from scripts.environment import Environment
 from scripts.errors import UserError
-from scripts.gate import Rule
+from scripts.evaluation.gate import Rule
 from scripts.pipeline import Provisioned
-from scripts.registry import APPROVED, REJECTED, Version
-from scripts.rollout import BAKE_S, Rollout
+from scripts.serving import release
+from scripts.serving.deployment import Deployment
+from scripts.serving.registry import APPROVED, REJECTED, Version
+from scripts.serving.rollout import BAKE_S, Rollout
 
 _DEPLOY_ENDPOINT = release.deploy_endpoint
 STEPS = ["package", "apply", "stage", "train", "evaluate", "gate", "endpoint", "apply"]

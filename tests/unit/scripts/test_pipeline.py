@@ -10,14 +10,16 @@ from typing import Any
 
 import pytest
 
-from scripts import deployment, environment, package, pipeline, terraform
+from scripts import environment, pipeline
 from scripts.artifacts import CURRENT_DATASET, Bucket, dataset_key
 from scripts.console import Screen
 from scripts.dataset.model import Sample, Splits
-from scripts.deployment import Deployment
 from scripts.environment import Environment
 from scripts.errors import UserError
 from scripts.pipeline import Provisioned
+from scripts.provisioning import package, terraform
+from scripts.serving import deployment
+from scripts.serving.deployment import Deployment
 
 OUTPUTS = {
     "artifacts_bucket": "scones-dev-artifacts",

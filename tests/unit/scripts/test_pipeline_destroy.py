@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 
-from scripts import destroy, pipeline, terraform
+from scripts import pipeline
 from scripts.console import Screen
 from scripts.environment import Environment
+from scripts.provisioning import destroy, terraform
 
 
 def test_models_go_before_buckets_buckets_before_terraforms_and_then_all_is_looked_at(

@@ -11,18 +11,20 @@ from typing import Any
 
 import pytest
 
-from scripts import deployment, endpoint, lease, pipeline, registry, release, retrain, train
+from scripts import lease, pipeline, retrain
 from scripts.artifacts import CURRENT_DATASET, Bucket, dataset_key
 from scripts.console import Screen
-from scripts.deployment import Deployment
 from scripts.environment import Environment
 from scripts.errors import UserError
-from scripts.gate import Rule
+from scripts.evaluation.gate import Rule
 from scripts.pipeline import Provisioned
-from scripts.registry import Version
 from scripts.retrain import DEPLOYED, REJECTED, ROLLED_BACK, Request, Retraining
-from scripts.rollout import Rollout
-from scripts.train import TrainingResult
+from scripts.serving import deployment, endpoint, registry, release
+from scripts.serving.deployment import Deployment
+from scripts.serving.registry import Version
+from scripts.serving.rollout import Rollout
+from scripts.training import train
+from scripts.training.train import TrainingResult
 
 STEPS = ["stage", "train", "evaluate", "gate", "roll out", "apply"]
 

@@ -9,18 +9,19 @@ from typing import Any
 
 import pytest
 
-from scripts import deployment, endpoint, pipeline, retrain
+from scripts import pipeline, retrain
 from scripts.artifacts import CURRENT_DATASET, Bucket
 from scripts.console import Screen
 from scripts.dataset import read_staged
 from scripts.dataset.model import Splits
-from scripts.deployment import Deployment
 from scripts.environment import Environment
 from scripts.errors import UserError
-from scripts.gate import Rule
+from scripts.evaluation.gate import Rule
 from scripts.pipeline import Provisioned
 from scripts.retrain import Request, Retraining
-from scripts.rollout import Rollout
+from scripts.serving import deployment, endpoint
+from scripts.serving.deployment import Deployment
+from scripts.serving.rollout import Rollout
 
 CLASSES = ("bicycle", "motorcycle")
 

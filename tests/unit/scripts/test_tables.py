@@ -11,13 +11,13 @@ from typing import Any
 import pytest
 
 from scripts import tables
-from scripts.comparison import Candidate
 from scripts.console import Screen
 from scripts.environment import BUILD
-from scripts.gate import Rule, judge
-from scripts.quality import Prediction
-from scripts.registry import APPROVED, PENDING, REJECTED, Version
+from scripts.evaluation.comparison import Candidate
+from scripts.evaluation.gate import Rule, judge
+from scripts.evaluation.quality import Prediction
 from scripts.retrain import Request, Retraining
+from scripts.serving.registry import APPROVED, PENDING, REJECTED, Version
 
 LABELS = ("bicycle", "motorcycle")
 

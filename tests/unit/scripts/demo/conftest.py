@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 def make_run() -> Callable[..., Run]:
     """make_run(...): four uploads, each decided and told of once, but for what is given."""
     from scripts.demo.uploads import Run
-    from scripts.workflow import Uploaded
+    from scripts.operation.workflow import Uploaded
 
     def make(**given: Any) -> Run:
         ids = ("a", "b", "c", "d")

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from scripts import pipeline, retrain, workflow
+from scripts import pipeline, retrain
 from scripts.artifacts import Bucket
 from scripts.console import Screen
 from scripts.dataset.model import Dataset, Sample
@@ -21,10 +21,11 @@ from scripts.demo import retraining
 from scripts.demo.retraining import CLIENTS, NEW_PICTURES, Outcome, Traffic, hold_back
 from scripts.environment import LOCAL, Environment
 from scripts.errors import UserError
-from scripts.gate import Rule
+from scripts.evaluation.gate import Rule
+from scripts.operation import workflow
 from scripts.pipeline import Provisioned
 from scripts.retrain import Request, Retraining
-from scripts.rollout import LOCAL_BAKE_S, Rollout
+from scripts.serving.rollout import LOCAL_BAKE_S, Rollout
 
 CLASSES = ("bicycle", "motorcycle")
 TIMEOUT_S = 30.0

@@ -11,17 +11,18 @@ from typing import Any
 
 import pytest
 
-from scripts import deploy, deployment, pipeline
+from scripts import deploy, pipeline
 from scripts.artifacts import Bucket
 from scripts.console import Screen
 from scripts.demo import retraining, story, uploads
 from scripts.demo.retraining import Outcome
 from scripts.demo.story import versions
 from scripts.demo.uploads import Run
-from scripts.deployment import Deployment
 from scripts.environment import Environment
-from scripts.gate import Rule
-from scripts.rollout import Rollout
+from scripts.evaluation.gate import Rule
+from scripts.serving import deployment
+from scripts.serving.deployment import Deployment
+from scripts.serving.rollout import Rollout
 
 # What went wrong
 

@@ -13,15 +13,15 @@ from typing import Any
 
 import pytest
 
-from scripts import monitoring, workflow
 from scripts.console import Screen
 from scripts.dataset.model import Sample, Splits
 from scripts.demo import uploads
 from scripts.demo.uploads import Run, workflow_summary
-from scripts.deployment import Deployment
 from scripts.environment import Environment
+from scripts.operation import monitoring, workflow
+from scripts.operation.workflow import describe_answer
 from scripts.pipeline import Provisioned
-from scripts.workflow import describe_answer
+from scripts.serving.deployment import Deployment
 
 # Counting
 

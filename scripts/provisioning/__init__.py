@@ -1,0 +1,1 @@
+"""What Terraform makes, what it is given, and the removal of everything."""

@@ -1,0 +1,1 @@
+"""Models in service: their versions, the endpoint, its updates, and the record of what is live."""

@@ -1,0 +1,83 @@
+"""What is deployed now: recorded in the artefact bucket, handed to Terraform as a var-file.
+
+Terraform does not make the endpoint, so it must be told of it; everyone who plans, on any machine,
+reads the same record.
+"""
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from scripts.artifacts import CURRENT_DEPLOYMENT, DEPLOYMENT_HISTORY, Bucket
+from scripts.environment import Environment
+
+
+@dataclass(frozen=True)
+class Deployment:
+    """One deployment: the endpoint, the model behind it, and the threshold chosen for it.
+
+    `evaluation` is the evaluation's document, see scripts/evaluation/evaluate.py, for the report.
+    `version` is the model's in the registry; `override` says why a model that the gate had not
+    approved was deployed all the same.
+    """
+
+    endpoint_name: str
+    model_name: str
+    algorithm: str
+    labels: tuple[str, ...]
+    image_size_px: int
+    confidence_threshold: float
+    dataset_id: str
+    deployed_at: str
+    evaluation: dict[str, Any]
+    stand_in: bool = False
+    version: int | None = None
+    override: str | None = None
+
+
+def load(bucket: Bucket) -> Deployment | None:
+    """The current deployment, or None before the first and after the last."""
+    document = bucket.read_json(CURRENT_DEPLOYMENT)
+    if document is None:
+        return None
+    return _from_document(document)
+
+
+def save(bucket: Bucket, deployment: Deployment) -> None:
+    """Record what is deployed now; what was deployed before stays in the history."""
+    document = asdict(deployment)
+    moment = deployment.deployed_at.replace(":", "")
+    bucket.write_json(f"{DEPLOYMENT_HISTORY}/{moment}-{deployment.model_name}.json", document)
+    bucket.write_json(CURRENT_DEPLOYMENT, document)
+
+
+def history(bucket: Bucket) -> list[Deployment]:
+    """Every deployment, newest first."""
+    found = (bucket.read_json(key) for key in bucket.keys(f"{DEPLOYMENT_HISTORY}/"))
+    deployments = [_from_document(document) for document in found if document]
+    return sorted(deployments, key=lambda item: item.deployed_at, reverse=True)
+
+
+def _from_document(document: dict[str, Any]) -> Deployment:
+    return Deployment(**{**document, "labels": tuple(document["labels"])})
+
+
+def write_var_file(environment: Environment, deployment: Deployment | None) -> Path | None:
+    """Write the variables that a deployment sets, for `terraform -var-file`; None without one."""
+    if deployment is None:
+        return None
+    path = environment.build_dir / "deployment.tfvars.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(
+        json.dumps(
+            {
+                "endpoint_name": deployment.endpoint_name,
+                "labels": list(deployment.labels),
+                "confidence_threshold": deployment.confidence_threshold,
+                "image_size_px": deployment.image_size_px,
+            },
+            indent=2,
+        )
+    )
+    return path

@@ -1,0 +1,290 @@
+"""The endpoint: created or updated by name, with data capture on, and tried before it is used."""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from scripts.artifacts import CAPTURES, Bucket
+from scripts.environment import Environment
+from scripts.errors import UserError
+from scripts.evaluation import evaluate
+from scripts.evaluation.transforms import parse_scores
+from scripts.serving.deployment import Deployment
+from scripts.serving.models import Model
+from scripts.serving.rollout import Rollout, deployment_config, possible
+
+INSTANCE_TYPE = "ml.m5.large"
+INSTANCE_COUNT = 2  # with one, an update cannot be a canary, and a failure is an outage
+VARIANT = "AllTraffic"  # terraform's endpoint_variant: what alarms and dashboard look at
+POLL_S = 0.2
+CHANGING = ("Creating", "Updating", "SystemUpdating", "RollingBack", "Deleting")
+_BEYOND_REPAIR = ("Failed", "OutOfService", "UpdateRollbackFailed")  # can only be deleted
+# The smallest valid picture: one grey pixel, as PNG.
+SMOKE_TEST_PNG = bytes.fromhex(
+    "89504e470d0a1a0a0000000d49484452000000010000000108000000003a7e9b550000000a49444154"
+    "789c636800000082008177cd72b60000000049454e44ae426082"
+)
+
+Say = Callable[[str], None]
+
+
+class RolledBack(UserError):
+    """An update that did harm: the endpoint serves its previous model again."""
+
+
+@dataclass(frozen=True)
+class Fleet:
+    """What serves the model. With None an endpoint keeps the number of instances that it has."""
+
+    instance_type: str = INSTANCE_TYPE
+    instance_count: int | None = None
+    capture_percentage: int = 100
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.capture_percentage <= 100:
+            raise UserError(f"{self.capture_percentage} is no percentage. Give 0 to 100.")
+        if self.instance_count is not None and self.instance_count < 1:
+            raise UserError(f"{self.instance_count} instances cannot serve. Give 1 or more.")
+
+
+def new_config_name(environment: Environment) -> str:
+    """A name for the next version of the endpoint's configuration."""
+    return f"{environment.prefix}-{datetime.now(UTC):%Y%m%d-%H%M%S-%f}"
+
+
+def deploy(
+    environment: Environment,
+    bucket: Bucket,
+    model: Model,
+    *,
+    rollout: Rollout,
+    fleet: Fleet | None = None,
+    config: str | None = None,
+    say: Say,
+) -> Deployment:
+    """Put `model` behind the environment's endpoint and wait until it answers.
+
+    The endpoint's name is stable, its configurations are versioned. A first deployment creates it;
+    later ones update it as `rollout` says. With the name of a `config` that an earlier, killed
+    deployment made, that one is taken up where it was left. Requires an evaluation, whose
+    threshold is part of the deployment.
+
+    Raises RolledBack when the endpoint went back to its previous model, and UserError when the
+    model was not evaluated, an alarm fires already, or the endpoint does not come into service.
+    """
+    document = bucket.read_json(evaluate.evaluation_key(model.name))
+    if document is None:
+        raise UserError(f"{model.name} has not been evaluated. Run: invoke evaluate")
+    sagemaker, name = environment.client("sagemaker"), environment.prefix
+    fleet, config = fleet or Fleet(), config or new_config_name(environment)
+    created_at = _config_created_at(sagemaker, config)
+    found = _settled(sagemaker, name, config, say)
+    if created_at is None:
+        count = fleet.instance_count or _instances(found) or INSTANCE_COUNT
+        _create_config(environment, bucket, model, fleet, config, count)
+    if found is None:
+        sagemaker.create_endpoint(EndpointName=name, EndpointConfigName=config)
+        say("creating")
+    elif found["EndpointConfigName"] != config:
+        if created_at and found.get("FailureReason") and found["LastModifiedTime"] > created_at:
+            raise _rolled_back(found)
+        _update(environment, config, rollout, fleet, _instances(found), say)
+    _await_in_service(sagemaker, name, config, say)
+    _smoke_test(environment, name, model.labels)
+    return Deployment(
+        endpoint_name=name,
+        model_name=model.name,
+        algorithm=model.algorithm,
+        labels=model.labels,
+        image_size_px=model.image_size_px,
+        confidence_threshold=document["threshold"],
+        dataset_id=model.dataset_id,
+        deployed_at=datetime.now(UTC).isoformat(timespec="seconds"),
+        evaluation=document,
+        stand_in=model.stand_in,
+    )
+
+
+def _create_config(
+    environment: Environment,
+    bucket: Bucket,
+    model: Model,
+    fleet: Fleet,
+    config: str,
+    instance_count: int,
+) -> None:
+    environment.client("sagemaker").create_endpoint_config(
+        EndpointConfigName=config,
+        ProductionVariants=[
+            {
+                "VariantName": VARIANT,
+                "ModelName": model.name,
+                "InstanceType": fleet.instance_type,
+                "InitialInstanceCount": instance_count,
+                "InitialVariantWeight": 1.0,
+            }
+        ],
+        DataCaptureConfig=capture_config(bucket, fleet.capture_percentage),
+        Tags=[
+            {"Key": "Project", "Value": environment.project},
+            {"Key": "Environment", "Value": environment.name},
+        ],
+    )
+
+
+def _update(
+    environment: Environment, config: str, rollout: Rollout, fleet: Fleet, now: int, say: Say
+) -> None:
+    """Ask for the update: with the fleet's present size, unless another one is wanted."""
+    _refuse_firing_alarms(environment, rollout.alarms)
+    count = fleet.instance_count or now
+    strategy, remark = possible(rollout.strategy, min(count, now))
+    if remark:
+        say(remark)
+    changed = [{"VariantPropertyType": "DesiredInstanceCount"}] if count != now else []
+    environment.client("sagemaker").update_endpoint(
+        EndpointName=environment.prefix,
+        EndpointConfigName=config,
+        RetainAllVariantProperties=True,
+        **({"ExcludeRetainedVariantProperties": changed} if changed else {}),
+        DeploymentConfig=deployment_config(rollout, min(count, now)),
+    )
+    say(f"updating: {strategy}")
+
+
+def _refuse_firing_alarms(environment: Environment, alarms: Sequence[str]) -> None:
+    """SageMaker would begin, and roll back at once."""
+    if not alarms:
+        return
+    answer = environment.client("cloudwatch").describe_alarms(
+        AlarmNames=list(alarms), StateValue="ALARM"
+    )
+    firing = [alarm["AlarmName"] for alarm in answer["MetricAlarms"]]
+    if firing:
+        raise UserError(
+            f"The endpoint is not well: {', '.join(firing)} in ALARM. An update would be rolled "
+            f"back at once. Mend it, or go back with: {environment.command('rollback')}"
+        )
+
+
+def capture_config(bucket: Bucket, percentage: int) -> dict[str, Any]:
+    """Input and output of `percentage` of all requests; scores as JSON, pictures as base64."""
+    return {
+        "EnableCapture": percentage > 0,
+        "InitialSamplingPercentage": percentage,
+        "DestinationS3Uri": bucket.uri(CAPTURES),
+        "CaptureOptions": [{"CaptureMode": "Input"}, {"CaptureMode": "Output"}],
+        "CaptureContentTypeHeader": {"JsonContentTypes": ["application/json"]},
+    }
+
+
+def status(sagemaker: Any, name: str) -> str | None:
+    """The endpoint's status, or None when there is no such endpoint."""
+    found = _describe(sagemaker, name)
+    return str(found["EndpointStatus"]) if found else None
+
+
+def instances(environment: Environment) -> int:
+    """How many instances the environment's endpoint is to have; 0 when there is none."""
+    return _instances(_describe(environment.client("sagemaker"), environment.prefix))
+
+
+def _describe(sagemaker: Any, name: str) -> dict[str, Any] | None:
+    """The endpoint as it is, or None when there is no such endpoint."""
+    try:
+        found: dict[str, Any] = sagemaker.describe_endpoint(EndpointName=name)
+    except ClientError as error:
+        if "Could not find endpoint" in error.response["Error"]["Message"]:
+            return None
+        raise
+    return found
+
+
+def _config_created_at(sagemaker: Any, config: str) -> datetime | None:
+    """When the configuration was made, or None when there is no such configuration."""
+    try:
+        found: datetime = sagemaker.describe_endpoint_config(EndpointConfigName=config)[
+            "CreationTime"
+        ]
+    except ClientError as error:
+        if "Could not find endpoint configuration" in error.response["Error"]["Message"]:
+            return None
+        raise
+    return found
+
+
+def _settled(sagemaker: Any, name: str, config: str, say: Say) -> dict[str, Any] | None:
+    """The endpoint after any change that is under way; None when there is none to update.
+
+    One that failed is removed, as SageMaker can do nothing else with it.
+    """
+    while (found := _describe(sagemaker, name)) and found["EndpointStatus"] in CHANGING:
+        pending = found.get("PendingDeploymentSummary", {}).get("EndpointConfigName")
+        what = "this deployment goes on" if pending == config else "waiting"
+        say(f"{what}: the endpoint is {found['EndpointStatus']}")
+        time.sleep(POLL_S)
+    if found and found["EndpointStatus"] in _BEYOND_REPAIR:
+        say(f"removing the endpoint, which is {found['EndpointStatus']}")
+        sagemaker.delete_endpoint(EndpointName=name)
+        while _describe(sagemaker, name):
+            time.sleep(POLL_S)
+        return None
+    return found
+
+
+def _instances(found: dict[str, Any] | None) -> int:
+    """The number of instances that the endpoint is to have; 0 without an endpoint."""
+    variants = (found or {}).get("ProductionVariants", [])
+    return sum(int(variant["DesiredInstanceCount"]) for variant in variants)
+
+
+def _await_in_service(sagemaker: Any, name: str, config: str, say: Say) -> None:
+    said = ""
+    while True:
+        found = sagemaker.describe_endpoint(EndpointName=name)
+        state = found["EndpointStatus"]
+        if state == "InService":
+            break
+        if state in _BEYOND_REPAIR:
+            raise UserError(f"Endpoint {name} is {state}: {_reason(found)}")
+        if (stage := _stage(found)) != said:
+            say(stage)
+            said = stage
+        time.sleep(POLL_S)
+    if found["EndpointConfigName"] != config:
+        raise _rolled_back(found)
+
+
+def _stage(found: dict[str, Any]) -> str:
+    """What an endpoint that changes is doing, in words."""
+    for variant in found.get("PendingDeploymentSummary", {}).get("ProductionVariants", []):
+        doing = [status["Status"] for status in variant.get("VariantStatus", [])]
+        if doing:
+            now, wanted = (variant.get(f"{of}InstanceCount", 0) for of in ("Current", "Desired"))
+            return f"{found['EndpointStatus']}: {doing[-1]}, {now} of {wanted} new instances"
+    return str(found["EndpointStatus"])
+
+
+def _rolled_back(found: dict[str, Any]) -> RolledBack:
+    return RolledBack(f"Endpoint {found['EndpointName']} kept its previous model: {_reason(found)}")
+
+
+def _reason(found: dict[str, Any]) -> str:
+    return " ".join(found.get("FailureReason", "no reason was given").split())
+
+
+def _smoke_test(environment: Environment, name: str, labels: Sequence[str]) -> None:
+    """Ask once, without capture's interest: a custom attribute says that it is a test."""
+    runtime = environment.client("sagemaker-runtime")
+    answer = runtime.invoke_endpoint(
+        EndpointName=name,
+        ContentType="application/x-image",
+        Accept="application/json",
+        CustomAttributes="smoke-test",
+        Body=SMOKE_TEST_PNG,
+    )
+    parse_scores(answer["Body"].read(), labels, "the smoke test's picture")

@@ -1,0 +1,218 @@
+"""A model as a version: judged, put into service, and taken out of it again."""
+
+from dataclasses import replace
+
+from scripts.artifacts import Bucket
+from scripts.console import Screen, Step
+from scripts.environment import Environment
+from scripts.errors import UserError
+from scripts.evaluation import evaluate, gate
+from scripts.evaluation.evaluate import Evaluation
+from scripts.evaluation.gate import Decision, Rule, Verdict
+from scripts.evaluation.quality import Prediction
+from scripts.pipeline import Provisioned
+from scripts.serving import deployment, endpoint, models, registry
+from scripts.serving.deployment import Deployment
+from scripts.serving.endpoint import Fleet
+from scripts.serving.models import Model
+from scripts.serving.registry import Version
+from scripts.serving.rollout import ALL_AT_ONCE, BAKE_S, CANARY, LOCAL_BAKE_S, Rollout
+
+_STATUS: dict[Decision, str] = {
+    "approve": registry.APPROVED,
+    "reject": registry.REJECTED,
+    "person": registry.PENDING,
+}
+
+
+def gate_model(
+    environment: Environment,
+    provisioned: Provisioned,
+    screen: Screen,
+    model: Model,
+    evaluation: Evaluation,
+    rule: Rule,
+) -> tuple[Version, Verdict]:
+    """Register an evaluated model as a version, and decide whether it may be deployed.
+
+    The champion is what is deployed now. A version that was decided before, or that somebody has
+    deployed all the same, keeps its status: it is judged again only for the table.
+    """
+    with screen.step("gate", "Gate") as step:
+        bucket = provisioned.bucket
+        version = registry.register(environment, bucket, model, evaluation)
+        champion = None
+        live = deployment.load(bucket)
+        if live and live.model_name != model.name:
+            step.say(f"comparing with {live.model_name}")
+            role_arn = provisioned.outputs["sagemaker_role_arn"]
+            theirs = models.register(environment, bucket, role_arn, live.model_name)
+            # What does not know the same classes cannot be asked about them; the gate says so.
+            known = set(live.labels) == set(model.labels)
+            answers = (
+                _test_predictions(environment, bucket, theirs, model.dataset_id, step)
+                if known
+                else []
+            )
+            champion = gate.candidate(live.evaluation, answers)
+        answers = _test_predictions(environment, bucket, model, model.dataset_id, step)
+        challenger = gate.candidate(evaluation.document(), answers)
+        verdict = gate.judge(challenger, champion, rule)
+        is_live = live is not None and live.model_name == model.name
+        words = f"{verdict.decision}. {' '.join(verdict.reasons)}"
+        if version.status != registry.PENDING:
+            words = f"{version.status.lower()} before. {version.reason}"
+        elif not is_live:
+            reason = " ".join(verdict.reasons)
+            version = registry.decide(environment, version, _STATUS[verdict.decision], reason)
+        step.result = f"version {version.number}, {registry.algorithm_in_words(version)}: {words}"
+        return version, verdict
+
+
+def _test_predictions(
+    environment: Environment, bucket: Bucket, model: Model, dataset_id: str, step: Step
+) -> list[Prediction]:
+    return evaluate.test_predictions(environment, bucket, model, dataset_id, step.say)
+
+
+def deploy_endpoint(
+    environment: Environment,
+    provisioned: Provisioned,
+    screen: Screen,
+    version: Version,
+    rollout: Rollout,
+    *,
+    fleet: Fleet | None = None,
+    config: str | None = None,
+    override: str | None = None,
+) -> Deployment:
+    """Put a version into service and record the deployment.
+
+    Raises endpoint.RolledBack, after rejecting the version, when the endpoint went back to its
+    previous model. Raises UserError for a version that is not approved, unless `override` says why
+    it is deployed all the same, and for other labels than those that the workflow reads scores by.
+    """
+    if version.status != registry.APPROVED and not override:
+        raise UserError(not_approved(environment, version))
+    with screen.step("endpoint", "Deploy the endpoint") as step:
+        bucket, role_arn = provisioned.bucket, provisioned.outputs["sagemaker_role_arn"]
+        model = models.register(environment, bucket, role_arn, version.model_name)
+        live = deployment.load(bucket)
+        if live and live.labels != model.labels:
+            raise UserError(
+                f"The model's labels are {', '.join(model.labels)}; the workflow reads scores as "
+                f"{', '.join(live.labels)} until it is applied again. Use another environment."
+            )
+        try:
+            deployed = endpoint.deploy(
+                environment,
+                bucket,
+                model,
+                rollout=rollout,
+                fleet=fleet,
+                config=config,
+                say=step.say,
+            )
+        except endpoint.RolledBack as error:
+            if "capacity" not in str(error).lower():  # AWS had no instances: not the model's fault
+                registry.decide(environment, version, registry.REJECTED, str(error))
+            raise
+        if version.status != registry.APPROVED:
+            said = f"{version.reason} Deployed all the same: {override}"
+            registry.decide(environment, version, version.status, said)
+        deployed = replace(deployed, version=version.number, override=override)
+        deployment.save(bucket, deployed)
+        what = f"version {version.number}, {registry.algorithm_in_words(version)}"
+        step.result = f"{deployed.endpoint_name} in service with {what}"
+        return deployed
+
+
+def rollout_of(
+    environment: Environment,
+    provisioned: Provisioned,
+    strategy: str = CANARY,
+    bake_s: int | None = None,
+) -> Rollout:
+    """How updates are made here: with Terraform's alarms, and a short bake on this machine."""
+    if bake_s is None:
+        bake_s = LOCAL_BAKE_S if environment.is_local else BAKE_S
+    return Rollout(strategy, bake_s, tuple(provisioned.outputs.get("rollback_alarm_names", [])))
+
+
+def rollback(
+    environment: Environment, provisioned: Provisioned, screen: Screen, reason: str
+) -> Deployment:
+    """Return to the approved version that was deployed before, at once; reject the present one.
+
+    No alarm is heeded: what fires is why one goes back. Raises UserError when there is no earlier
+    version to return to.
+    """
+    bucket = provisioned.bucket
+    live = deployment.load(bucket)
+    if live is None:
+        raise UserError("No endpoint is deployed yet. Run: invoke endpoint")
+    for earlier in deployment.history(bucket):
+        if earlier.model_name == live.model_name or earlier.deployed_at > live.deployed_at:
+            continue
+        version = registry.of_model(environment, earlier.model_name)
+        if version and version.status == registry.APPROVED:
+            break
+    else:
+        raise UserError(
+            f"Nothing approved was deployed before version {live.version}. See: invoke models"
+        )
+    rollout = Rollout(ALL_AT_ONCE, bake_s=0)
+    deployed = deploy_endpoint(environment, provisioned, screen, version, rollout)
+    left = registry.of_model(environment, live.model_name)
+    if left:
+        registry.decide(environment, left, registry.REJECTED, f"Rolled back by hand: {reason}")
+        screen.print(f"Version {left.number} is left, and rejected: {reason}")
+    return deployed
+
+
+def newest_approved(environment: Environment) -> Version:
+    """The newest version that may be deployed. Raises UserError when there is none."""
+    versions = registry.versions(environment)
+    for version in versions:
+        if version.status == registry.APPROVED:
+            return version
+    if not versions:
+        raise UserError("No model has been evaluated yet. Run: invoke train, then invoke evaluate")
+    raise UserError(not_approved(environment, versions[0]))
+
+
+def settle(environment: Environment, which: str, status: str, reason: str) -> str:
+    """A person's decision about a version that waits for one; returns it in words.
+
+    Raises UserError for one that is decided already.
+    """
+    version = registry.find(environment, which)
+    if version.status != registry.PENDING:
+        words = f"Version {version.number} is {version.status.lower()} already. {version.reason}"
+        if version.status == registry.REJECTED:
+            words += f" {_override(environment, version)}"
+        raise UserError(words)
+    registry.decide(environment, version, status, f"A person: {reason}")
+    return f"Version {version.number} is {status.lower()}."
+
+
+def not_approved(environment: Environment, version: Version) -> str:
+    """Why a version is not deployed, and what to do about it."""
+    number = version.number
+    if version.status == registry.PENDING:
+        return (
+            f"Version {number} waits for a person. {version.reason} Decide with "
+            f"`{environment.command(f'approve {number} --reason …')}` or "
+            f"`{environment.command(f'reject {number} --reason …')}`"
+        )
+    return (
+        f"Version {number} is {version.status.lower()}. {version.reason} "
+        f"{_override(environment, version)}"
+    )
+
+
+def _override(environment: Environment, version: Version) -> str:
+    return (
+        "To deploy it all the same, and have that recorded: "
+        f"{environment.command(f'endpoint --version {version.number} --override REASON')}"
+    )

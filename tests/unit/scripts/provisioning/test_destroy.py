@@ -1,0 +1,332 @@
+"""Removal: everything of the environment, nothing of its neighbours, and a look at what is left."""
+
+from __future__ import annotations
+
+import functools
+import io
+import json
+import time
+import zipfile
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from scripts.environment import Environment
+from scripts.provisioning import destroy
+
+ROLE_TRUST = json.dumps({"Version": "2012-10-17", "Statement": []})
+NEIGHBOURS = ("scones-dev2", "scones-devel", "my-scones-dev", "scones", "scones-prod")
+
+
+@pytest.fixture(autouse=True)
+def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(time, "sleep", lambda _seconds: None)
+
+
+@pytest.fixture
+def clients(aws: Any, dev: Environment) -> Callable[[str], Any]:
+    """clients(service): a client, made once."""
+    return functools.cache(dev.client)
+
+
+def _zip() -> bytes:
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w") as opened:
+        opened.writestr("handler.py", "")
+    return out.getvalue()
+
+
+def _make_one_of_each(client: Callable[[str], Any], prefix: str) -> set[str]:
+    """One resource of every kind that moto has; returns how the inventory must call them."""
+    role = client("iam").create_role(
+        RoleName=f"{prefix}-lambda", AssumeRolePolicyDocument=ROLE_TRUST
+    )["Role"]["Arn"]
+    client("s3").create_bucket(Bucket=f"{prefix}-uploads-123456789012")
+    client("dynamodb").create_table(
+        TableName=f"{prefix}-decisions",
+        KeySchema=[{"AttributeName": "image_id", "KeyType": "HASH"}],
+        AttributeDefinitions=[{"AttributeName": "image_id", "AttributeType": "S"}],
+        BillingMode="PAY_PER_REQUEST",
+    )
+    client("sqs").create_queue(QueueName=f"{prefix}-review")
+    client("sns").create_topic(Name=f"{prefix}-alarms")
+    client("events").put_rule(Name=f"{prefix}-uploads", ScheduleExpression="rate(1 day)")
+    client("cloudwatch").put_metric_alarm(
+        AlarmName=f"{prefix}-failures",
+        Namespace="AWS/States",
+        MetricName="ExecutionsFailed",
+        Statistic="Sum",
+        Period=60,
+        EvaluationPeriods=1,
+        Threshold=0,
+        ComparisonOperator="GreaterThanThreshold",
+    )
+    client("cloudwatch").put_dashboard(
+        DashboardName=prefix, DashboardBody=json.dumps({"widgets": []})
+    )
+    client("lambda").publish_layer_version(
+        LayerName=f"{prefix}-common", Content={"ZipFile": _zip()}
+    )
+    client("lambda").create_function(
+        FunctionName=f"{prefix}-infer",
+        Role=role,
+        Runtime="python3.13",
+        Handler="handler.handle",
+        Code={"ZipFile": _zip()},
+    )
+    client("stepfunctions").create_state_machine(
+        name=f"{prefix}-classify",
+        roleArn=role,
+        definition=json.dumps({"StartAt": "A", "States": {"A": {"Type": "Succeed"}}}),
+    )
+    groups = (f"/aws/lambda/{prefix}-infer", f"/aws/sagemaker/Endpoints/{prefix}")
+    for group in groups:
+        client("logs").create_log_group(logGroupName=group)
+    sagemaker = client("sagemaker")
+    sagemaker.create_model(ModelName=f"{prefix}-model", ExecutionRoleArn=role)
+    sagemaker.create_endpoint_config(
+        EndpointConfigName=f"{prefix}-1",
+        ProductionVariants=[{"VariantName": "AllTraffic", "ModelName": f"{prefix}-model",
+                             "InitialInstanceCount": 1, "InstanceType": "ml.m5.large"}],
+    )  # fmt: skip
+    sagemaker.create_endpoint(EndpointName=prefix, EndpointConfigName=f"{prefix}-1")
+    sagemaker.create_model_package_group(ModelPackageGroupName=prefix)
+    sagemaker.create_model_package(
+        ModelPackageGroupName=prefix, ModelApprovalStatus="PendingManualApproval"
+    )
+    return {
+        f"Endpoint {prefix}",
+        f"EndpointConfig {prefix}-1",
+        f"Model {prefix}-model",
+        f"ModelPackage {prefix}/1",
+        f"ModelPackageGroup {prefix}",
+        f"alarm {prefix}-failures",
+        f"bucket {prefix}-uploads-123456789012",
+        f"dashboard {prefix}",
+        f"function {prefix}-infer",
+        f"layer {prefix}-common",
+        *(f"log group {group}" for group in groups),
+        f"queue {prefix}-review",
+        f"role {prefix}-lambda",
+        f"rule {prefix}-uploads",
+        f"state machine {prefix}-classify",
+        f"table {prefix}-decisions",
+        f"topic {prefix}-alarms",
+    }
+
+
+# What is left
+
+
+def test_the_inventory_knows_every_kind_and_nothing_of_a_neighbour(
+    clients: Callable[[str], Any], dev: Environment
+) -> None:
+    expected = _make_one_of_each(clients, "scones-dev")
+    for neighbour in NEIGHBOURS[:2]:
+        _make_one_of_each(clients, neighbour)
+    assert destroy.inventory(dev) == sorted(expected)
+
+
+@pytest.mark.parametrize("neighbour", NEIGHBOURS)
+def test_names_that_merely_resemble_the_environments_are_not_its(
+    clients: Callable[[str], Any], dev: Environment, neighbour: str
+) -> None:
+    clients("s3").create_bucket(Bucket=f"{neighbour}-uploads")
+    clients("sqs").create_queue(QueueName=f"{neighbour}-review")
+    clients("logs").create_log_group(logGroupName=f"/aws/lambda/{neighbour}-infer")
+    clients("logs").create_log_group(logGroupName=f"/aws/sagemaker/Endpoints/{neighbour}")
+    assert destroy.inventory(dev) == []
+
+
+def test_an_empty_account_has_nothing_left(aws: Any, dev: Environment) -> None:
+    assert destroy.inventory(dev) == []
+
+
+def test_the_bucket_of_terraforms_state_is_not_the_environments(
+    clients: Callable[[str], Any], dev: Environment
+) -> None:
+    clients("s3").create_bucket(Bucket="scones-terraform-state-123456789012")
+    assert destroy.inventory(dev) == []
+
+
+def test_every_page_is_looked_at(aws: Any, dev: Environment) -> None:
+    aws.answers["ListTables"] = [
+        {"TableNames": ["other"], "LastEvaluatedTableName": "other"},
+        {"TableNames": ["scones-dev-decisions"]},
+    ]
+    assert destroy.inventory(dev) == ["table scones-dev-decisions"]
+
+
+def _jobs(kind: str, statuses: dict[str, str]) -> Callable[[dict[str, Any]], dict[str, Any]]:
+    """An answer to ListTrainingJobs or ListTransformJobs."""
+
+    def answer(request: dict[str, Any]) -> dict[str, Any]:
+        chosen = {
+            name: status
+            for name, status in statuses.items()
+            if request.get("NameContains", "") in name
+            and request.get("StatusEquals", status) == status
+        }
+        now = datetime(2026, 11, 23, tzinfo=UTC)
+        return {
+            f"{kind}JobSummaries": [
+                {f"{kind}JobName": name, f"{kind}JobStatus": status, "CreationTime": now}
+                for name, status in chosen.items()
+            ]
+        }
+
+    return answer
+
+
+def test_training_jobs_are_left_until_deleted_and_transform_jobs_until_ended(
+    aws: Any, dev: Environment
+) -> None:
+    aws.answers["ListTrainingJobs"] = _jobs(
+        "Training", {"scones-dev-a": "Completed", "scones-dev2-b": "Completed"}
+    )
+    aws.answers["ListTransformJobs"] = _jobs(
+        "Transform", {"scones-dev-c": "InProgress", "scones-dev-d": "Completed"}
+    )
+    assert destroy.inventory(dev) == ["TrainingJob scones-dev-a", "TransformJob scones-dev-c"]
+
+
+# Endpoint, models and jobs
+
+
+@pytest.fixture
+def no_endpoint(aws_error: Callable[..., ClientError]) -> ClientError:
+    return aws_error("ValidationException", 'Could not find endpoint "scones-dev".')
+
+
+@pytest.fixture
+def sagemaker(aws: Any, no_endpoint: ClientError) -> Any:
+    """SageMaker with nothing in it."""
+    aws.answers |= {
+        "DescribeEndpoint": no_endpoint,
+        "DeleteEndpoint": {},
+        "ListEndpointConfigs": {"EndpointConfigs": []},
+        "ListModels": {"Models": []},
+        "ListTrainingJobs": _jobs("Training", {}),
+        "ListTransformJobs": _jobs("Transform", {}),
+        "DescribeTrainingJob": {"TrainingJobStatus": "Completed"},
+        "DeleteTrainingJob": {},
+        "StopTrainingJob": {},
+        "StopTransformJob": {},
+        "DeleteEndpointConfig": {},
+        "DeleteModel": {},
+    }
+    return aws
+
+
+def _remove(environment: Environment) -> None:
+    destroy.remove_models(environment, lambda _text: None)
+
+
+def _states(*states: str) -> list[dict[str, str]]:
+    return [{"EndpointStatus": state} for state in states]
+
+
+def test_nothing_to_remove_is_no_error(sagemaker: Any, dev: Environment) -> None:
+    _remove(dev)
+    assert sagemaker.made("DeleteEndpoint") == []
+
+
+def test_the_endpoint_is_deleted_and_its_end_waited_for(
+    sagemaker: Any, dev: Environment, no_endpoint: ClientError
+) -> None:
+    states = _states("InService", "InService", "InService", "Deleting", "Deleting")
+    sagemaker.answers["DescribeEndpoint"] = [*states, no_endpoint]
+    _remove(dev)
+    assert sagemaker.made("DeleteEndpoint") == [{"EndpointName": "scones-dev"}]
+    assert len(sagemaker.made("DescribeEndpoint")) == 6
+
+
+@pytest.mark.parametrize("state", ["Creating", "Updating", "RollingBack", "SystemUpdating"])
+def test_an_endpoint_that_is_just_changing_is_deleted_when_aws_allows_it(
+    sagemaker: Any, dev: Environment, no_endpoint: ClientError, state: str
+) -> None:
+    def delete(_request: dict[str, Any]) -> dict[str, Any]:
+        looks = len(sagemaker.made("DescribeEndpoint"))
+        assert looks >= 4, f"AWS refuses this while {state}"
+        sagemaker.answers["DescribeEndpoint"] = no_endpoint
+        return {}
+
+    sagemaker.answers["DescribeEndpoint"] = _states(state, state, state, "InService")
+    sagemaker.answers["DeleteEndpoint"] = delete
+    _remove(dev)
+    assert len(sagemaker.made("DeleteEndpoint")) == 1
+
+
+def test_an_endpoint_that_is_being_deleted_already_is_only_waited_for(
+    sagemaker: Any, dev: Environment, no_endpoint: ClientError
+) -> None:
+    sagemaker.answers["DescribeEndpoint"] = [*_states("Deleting", "Deleting"), no_endpoint]
+    _remove(dev)
+    assert sagemaker.made("DeleteEndpoint") == []
+
+
+def test_configurations_and_models_of_the_environment_go_and_others_stay(
+    sagemaker: Any, dev: Environment
+) -> None:
+    names = ["scones-dev-1", "scones-dev", "scones-dev2-1", "my-scones-dev-1"]
+    sagemaker.answers["ListEndpointConfigs"] = {
+        "EndpointConfigs": [{"EndpointConfigName": name} for name in names]
+    }
+    sagemaker.answers["ListModels"] = {"Models": [{"ModelName": name} for name in names]}
+    _remove(dev)
+    expected = {"scones-dev-1", "scones-dev"}
+    configs = {request["EndpointConfigName"] for request in sagemaker.made("DeleteEndpointConfig")}
+    models = {request["ModelName"] for request in sagemaker.made("DeleteModel")}
+    assert configs == models == expected
+
+
+def test_the_registry_of_the_environment_goes_and_others_stay(
+    sagemaker: Any, clients: Callable[[str], Any], dev: Environment
+) -> None:
+    for group in ("scones-dev", "scones-dev2"):
+        clients("sagemaker").create_model_package_group(ModelPackageGroupName=group)
+    sagemaker.answers["DeleteModelPackageGroup"] = {}
+    _remove(dev)
+    (request,) = sagemaker.made("DeleteModelPackageGroup")
+    assert request == {"ModelPackageGroupName": "scones-dev"}
+
+
+def test_running_jobs_are_stopped_and_training_jobs_deleted_once_they_have_ended(
+    sagemaker: Any, dev: Environment
+) -> None:
+    sagemaker.answers["ListTrainingJobs"] = _jobs(
+        "Training",
+        {"scones-dev-a": "InProgress", "scones-dev-b": "Completed", "scones-dev2-c": "InProgress"},
+    )
+    sagemaker.answers["ListTransformJobs"] = _jobs(
+        "Transform", {"scones-dev-d": "InProgress", "scones-dev-e": "Completed"}
+    )
+    sagemaker.answers["DescribeTrainingJob"] = [
+        {"TrainingJobStatus": status} for status in ("InProgress", "Stopping", "Stopped")
+    ]
+    _remove(dev)
+    assert sagemaker.made("StopTrainingJob") == [{"TrainingJobName": "scones-dev-a"}]
+    assert sagemaker.made("StopTransformJob") == [{"TransformJobName": "scones-dev-d"}]
+    deleted = [request["TrainingJobName"] for request in sagemaker.made("DeleteTrainingJob")]
+    assert deleted == ["scones-dev-a", "scones-dev-b"]
+    order = [operation for operation, _ in sagemaker.calls]
+    looks = [index for index, name in enumerate(order) if name == "DescribeTrainingJob"]
+    assert order.index("DeleteTrainingJob") > looks[2]
+
+
+def test_logs_of_the_environments_jobs_and_endpoint_go_and_others_stay(
+    sagemaker: Any, clients: Callable[[str], Any], dev: Environment
+) -> None:
+    logs = clients("logs")
+    for group in ("TrainingJobs", "Endpoints/scones-dev", "Endpoints/scones-dev2"):
+        logs.create_log_group(logGroupName=f"/aws/sagemaker/{group}")
+    for stream in ("scones-dev-a/algo-1", "scones-dev2-b/algo-1"):
+        logs.create_log_stream(logGroupName="/aws/sagemaker/TrainingJobs", logStreamName=stream)
+    _remove(dev)
+    groups = {group["logGroupName"] for group in logs.describe_log_groups()["logGroups"]}
+    assert groups == {"/aws/sagemaker/TrainingJobs", "/aws/sagemaker/Endpoints/scones-dev2"}
+    left = logs.describe_log_streams(logGroupName="/aws/sagemaker/TrainingJobs")["logStreams"]
+    assert [stream["logStreamName"] for stream in left] == ["scones-dev2-b/algo-1"]

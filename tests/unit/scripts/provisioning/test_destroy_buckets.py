@@ -1,0 +1,93 @@
+"""Emptying a bucket: every version, every delete marker, every unfinished upload."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from scripts.environment import Environment
+from scripts.errors import UserError
+from scripts.provisioning import destroy
+
+
+@pytest.fixture
+def s3(aws: Any, dev: Environment) -> Any:
+    return dev.client("s3")
+
+
+@pytest.fixture
+def versioned(s3: Any) -> Any:
+    """A versioned bucket `pictures`; returns S3's client."""
+    s3.create_bucket(Bucket="pictures")
+    s3.put_bucket_versioning(Bucket="pictures", VersioningConfiguration={"Status": "Enabled"})
+    return s3
+
+
+def _is_empty(s3: Any) -> bool:
+    answer = s3.list_object_versions(Bucket="pictures")
+    return not answer.get("Versions") and not answer.get("DeleteMarkers")
+
+
+def test_every_version_and_every_delete_marker_goes(versioned: Any, dev: Environment) -> None:
+    for body in (b"1", b"2"):
+        versioned.put_object(Bucket="pictures", Key="a", Body=body)
+    versioned.put_object(Bucket="pictures", Key="b", Body=b"")
+    versioned.delete_object(Bucket="pictures", Key="b")
+    assert destroy.empty_bucket(dev, "pictures", lambda _text: None) == 4
+    assert _is_empty(versioned)
+    versioned.delete_bucket(Bucket="pictures")
+
+
+def test_a_bucket_without_versions_is_emptied_too(s3: Any, dev: Environment) -> None:
+    s3.create_bucket(Bucket="pictures")
+    s3.put_object(Bucket="pictures", Key="a", Body=b"")
+    assert destroy.empty_bucket(dev, "pictures", lambda _text: None) == 1
+    assert _is_empty(s3)
+
+
+def test_more_objects_than_one_request_takes_go_in_several(
+    versioned: Any, aws: Any, dev: Environment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert destroy._DELETE_AT_ONCE == 1000  # what DeleteObjects takes
+    monkeypatch.setattr(destroy, "_DELETE_AT_ONCE", 10)
+    for number in range(25):
+        versioned.put_object(Bucket="pictures", Key=f"{number}", Body=b"")
+    said: list[str] = []
+    assert destroy.empty_bucket(dev, "pictures", said.append) == 25
+    assert _is_empty(versioned)
+    sizes = [len(request["Delete"]["Objects"]) for request in aws.made("DeleteObjects")]
+    assert sizes == [10, 10, 5]
+    assert said == [f"{count} objects of pictures" for count in (10, 20, 25)]
+
+
+def test_an_object_that_cannot_be_deleted_is_named_and_not_tried_for_ever(
+    versioned: Any, aws: Any, dev: Environment
+) -> None:
+    versioned.put_object(Bucket="pictures", Key="locked.png", Body=b"")
+    aws.answers["DeleteObjects"] = {
+        "Errors": [{"Key": "locked.png", "VersionId": "1", "Code": "AccessDenied"}]
+    }
+    with pytest.raises(UserError, match=r"locked\.png in pictures cannot be deleted: AccessDenied"):
+        destroy.empty_bucket(dev, "pictures", lambda _text: None)
+
+
+def test_unfinished_uploads_are_aborted(versioned: Any, dev: Environment) -> None:
+    for key in ("a", "b"):
+        versioned.create_multipart_upload(Bucket="pictures", Key=key)
+    destroy.empty_bucket(dev, "pictures", lambda _text: None)
+    assert "Uploads" not in versioned.list_multipart_uploads(Bucket="pictures")
+
+
+def test_a_bucket_that_does_not_exist_is_empty(aws: Any, dev: Environment) -> None:
+    assert destroy.empty_bucket(dev, "missing", lambda _text: None) == 0
+
+
+def test_a_bucket_that_may_not_be_read_is_not_taken_for_an_empty_one(
+    aws: Any, dev: Environment, aws_error: Callable[..., ClientError]
+) -> None:
+    aws.answers["ListObjectVersions"] = aws_error("AccessDenied", status=403)
+    with pytest.raises(ClientError, match="AccessDenied"):
+        destroy.empty_bucket(dev, "pictures", lambda _text: None)
