@@ -6,23 +6,38 @@ from torch import Tensor
 from torch.nn import functional
 
 
-def crop_and_flip(
-    pictures: Tensor, random: np.random.Generator, padding_px: int, flip: float
+def move(
+    pictures: Tensor,
+    random: np.random.Generator,
+    *,
+    shift: float,
+    zoom: float,
+    rotation: float,
+    flip: float,
 ) -> Tensor:
-    """Shift each picture by up to `padding_px` and mirror it with probability `flip`.
+    """Each picture in another place, size and direction, drawn for it alone.
 
-    `pictures` is float [n, 3, height, width], with sides longer than `padding_px`; so is the
-    result. What a shift uncovers is the reflection of the picture.
+    `pictures` is float [n, 3, side, side]; so is the result. A picture is shifted by up to `shift`
+    of its side, made larger or smaller by a factor of up to e**`zoom`, turned by up to `rotation`
+    degrees, and mirrored left to right with probability `flip`. What this uncovers is the
+    reflection of the picture.
     """
-    count, _, height, width = pictures.shape
-    padded = functional.pad(pictures, [padding_px] * 4, mode="reflect")
-    corners = random.integers(0, 2 * padding_px, size=(count, 2), endpoint=True).tolist()
-    mirrored = (random.random(count) < flip).tolist()
-    changed = torch.empty_like(pictures)
-    for index, (top, left) in enumerate(corners):
-        crop = padded[index, :, top : top + height, left : left + width]
-        changed[index] = crop.flip(-1) if mirrored[index] else crop
-    return changed
+    count = len(pictures)
+    angle = np.radians(random.uniform(-rotation, rotation, count))
+    factor = np.exp(random.uniform(-zoom, zoom, count))
+    mirror = np.where(random.random(count) < flip, -1.0, 1.0)
+    # From each place in the result to the place in the picture that is seen there; the sides of
+    # both are at -1 and 1.
+    places = np.empty((count, 2, 3), dtype=np.float32)
+    places[:, 0, 0], places[:, 0, 1] = mirror * np.cos(angle) / factor, -np.sin(angle) / factor
+    places[:, 1, 0], places[:, 1, 1] = mirror * np.sin(angle) / factor, np.cos(angle) / factor
+    places[:, :, 2] = random.uniform(-2 * shift, 2 * shift, (count, 2))
+    grid = functional.affine_grid(
+        torch.from_numpy(places).to(pictures.device), list(pictures.shape), align_corners=False
+    )
+    return functional.grid_sample(
+        pictures, grid, mode="bilinear", padding_mode="reflection", align_corners=False
+    )
 
 
 def mixup(

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
-from augmentation import crop_and_flip, mixup
+from augmentation import mixup, move
 from hyperparameters import Hyperparameters
 from samples import Channel
 
@@ -49,7 +49,7 @@ def fit(
     device: torch.device,
     on_epoch: Callable[[Epoch], None],
 ) -> list[Epoch]:
-    """Train `network` in place with AdamW, a one-cycle learning rate, crops, flips and mixup.
+    """Train `network` in place with AdamW, a one-cycle learning rate, small movements and mixup.
 
     The last epoch's weights stay: choosing the best epoch on so few validation pictures would
     flatter the numbers that the temperature and the threshold rest on.
@@ -125,11 +125,17 @@ def _batches(
     device: torch.device,
 ) -> Iterator[tuple[Tensor, Tensor]]:
     """One epoch in random order, augmented, on `device`."""
-    padding_px = round(settings.crop_padding * settings.image_size)
     order = torch.from_numpy(random.permutation(len(pictures)))
     for chosen in torch.split(order, settings.batch_size):
         batch = pictures[chosen].to(device).float()
-        batch = crop_and_flip(batch, random, padding_px, settings.flip)
+        batch = move(
+            batch,
+            random,
+            shift=settings.shift,
+            zoom=settings.zoom,
+            rotation=settings.rotation,
+            flip=settings.flip,
+        )
         yield mixup(batch, targets[chosen].to(device), random, settings.mixup)
 
 

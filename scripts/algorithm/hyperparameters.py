@@ -24,7 +24,7 @@ class Hyperparameters:
 
     classes: tuple[str, ...] = _setting((), "names of the classes in label order, comma separated")
     image_size: int = _setting(128, "side of the square picture that the network sees, in pixels")
-    epochs: int = _setting(7, "passes over the training pictures")
+    epochs: int = _setting(10, "passes over the training pictures")
     batch_size: int = _setting(32, "pictures a step")
     learning_rate: float = _setting(3e-4, "AdamW's highest learning rate, in a one-cycle schedule")
     warmup: float = _setting(0.2, "share of the steps in which the learning rate rises")
@@ -32,9 +32,11 @@ class Hyperparameters:
     dropout: float = _setting(0.2, "share of the features left out before the last layer")
     frozen_blocks: int = _setting(3, "first blocks that, like the stem, do not learn")
     mixup: float = _setting(0.2, "alpha of mixup's Beta distribution; 0 turns mixup off")
-    crop_padding: float = _setting(1 / 16, "furthest shift of a training picture, share of side")
+    shift: float = _setting(1 / 16, "furthest shift of a training picture, share of its side")
+    zoom: float = _setting(0.15, "logarithm of the most that one is made larger or smaller by")
+    rotation: float = _setting(10.0, "furthest that a training picture is turned, in degrees")
     flip: float = _setting(0.5, "probability that a training picture is mirrored left to right")
-    seed: int = _setting(0, "decides the order, crops, flips, mixing and dropout")
+    seed: int = _setting(0, "decides the order, movements, mixing and dropout")
     git_commit: str = _setting("", "commit of this code, kept in the model's description")
 
     def __post_init__(self) -> None:
@@ -54,7 +56,9 @@ class Hyperparameters:
         self._check_range("dropout", 0, 0.9)
         self._check_range("frozen_blocks", 0, BLOCKS)
         self._check_range("mixup", 0, 10)
-        self._check_range("crop_padding", 0, 0.4)
+        self._check_range("shift", 0, 0.4)
+        self._check_range("zoom", 0, 1)
+        self._check_range("rotation", 0, 180)
         self._check_range("flip", 0, 1)
         self._check_range("seed", 0, 2**32 - 1)
 

@@ -9,12 +9,15 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 FORMATS = ("JPEG", "PNG", "WEBP")
 MAX_PIXELS = 50_000_000
 WHITE = (255, 255, 255)
+ENOUGH_PX = 1024
+"""Twice the largest input of the network: a JPEG with more is decoded at 1/2, 1/4 or 1/8."""
 
 STEPS = {
     "formats": list(FORMATS),
     "orientation": "EXIF",
     "colour": "RGB",
     "background": "white",
+    "reduced_jpeg": f"while both sides keep {ENOUGH_PX} px",
     "crop": "centre square",
     "resample": "bicubic",
 }
@@ -28,7 +31,8 @@ class UnreadablePicture(ValueError):
 def decode(data: bytes) -> Image.Image:
     """The upright 8-bit RGB picture in `data`; transparent parts are white, 16 bits become 8.
 
-    Of an animation it is the first frame. Raises UnreadablePicture.
+    A JPEG comes smaller than it is while both its sides keep ENOUGH_PX. Of an animation it is the
+    first frame. Raises UnreadablePicture.
     """
     try:
         with Image.open(io.BytesIO(data), formats=FORMATS) as opened:
@@ -37,6 +41,8 @@ def decode(data: bytes) -> Image.Image:
                 raise UnreadablePicture(
                     f"The picture has {width} x {height} pixels; at most {MAX_PIXELS} are decoded."
                 )
+            # Four times as fast for a photograph; what is left out, resizing would average away.
+            opened.draft(None, (ENOUGH_PX, ENOUGH_PX))
             return _on_white(ImageOps.exif_transpose(opened))
     except (UnreadablePicture, MemoryError):
         raise

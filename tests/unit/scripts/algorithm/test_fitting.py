@@ -37,7 +37,7 @@ def channel(count: int) -> Channel:
 
 
 def settings(**values: object) -> Hyperparameters:
-    return Hyperparameters(("black", "white"), image_size=32, crop_padding=0, **values)
+    return Hyperparameters(("black", "white"), image_size=32, shift=0, **values)
 
 
 def test_it_learns_in_training_mode_and_is_judged_in_evaluation_mode():

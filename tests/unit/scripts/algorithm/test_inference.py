@@ -3,6 +3,7 @@
 import importlib
 import io
 import json
+import pickle
 import shutil
 import subprocess
 import sys
@@ -108,6 +109,15 @@ def test_a_tampered_model_is_not_loaded(job, tmp_path):
     path.write_bytes(data)
     with pytest.raises(ArtefactError, match="its SHA-256 differs"):
         model_fn(str(tmp_path / "model"))
+
+
+def test_nothing_in_a_model_is_unpickled(job, monkeypatch, photo):
+    def refuse(*_, **__):
+        raise AssertionError("a pickle was loaded")
+
+    for name in ("load", "loads", "Unpickler"):
+        monkeypatch.setattr(pickle, name, refuse)
+    assert predict_fn(photo, model_fn(job["SM_MODEL_DIR"])).shape == (3,)
 
 
 def test_a_model_with_another_number_of_labels_is_not_loaded(job, tmp_path):

@@ -7,6 +7,7 @@ import pytest
 from PIL import Image
 
 import preprocessing
+from hyperparameters import MAX_IMAGE_SIZE_PX
 from preprocessing import UnreadablePicture, decode, square
 
 
@@ -108,6 +109,33 @@ def test_other_formats_and_no_pictures_are_refused():
 def test_a_picture_cut_in_half_is_refused(format):
     data = encoded(gradient(200, 200), format)
     with pytest.raises(UnreadablePicture):
+        decode(data[: len(data) // 2])
+
+
+@pytest.mark.parametrize("orientation", [1, 6])
+def test_a_large_jpeg_is_decoded_at_a_fraction_of_its_size(orientation):
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    large = encoded(Image.new("RGB", (4200, 2100), "teal"), "JPEG", exif=exif)
+    assert sorted(decode(large).size) == [1050, 2100]
+
+
+def test_enough_of_a_large_jpeg_is_decoded_for_the_largest_input_of_the_network():
+    assert preprocessing.ENOUGH_PX == 2 * MAX_IMAGE_SIZE_PX
+    side = 2 * preprocessing.ENOUGH_PX - 1
+    assert decode(encoded(Image.new("RGB", (side, side)), "JPEG")).size == (side, side)
+
+
+@pytest.mark.parametrize("mode", ["RGB", "L", "CMYK"])
+def test_a_large_jpeg_gives_the_pixels_of_its_png(mode):
+    photo = gradient(240, 200).resize((2600, 2200), Image.Resampling.BICUBIC).convert(mode)
+    jpeg, png = encoded(photo, "JPEG", quality=95), encoded(photo.convert("RGB"), compress_level=1)
+    assert np.abs(pixels(jpeg, 128) - pixels(png, 128)).max() <= 4
+
+
+def test_a_large_jpeg_cut_in_half_is_refused():
+    data = encoded(Image.effect_noise((2200, 2200), 60), "JPEG")
+    with pytest.raises(UnreadablePicture, match="cut off"):
         decode(data[: len(data) // 2])
 
 

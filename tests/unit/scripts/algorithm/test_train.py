@@ -3,9 +3,13 @@
 import json
 import logging
 import os
+import platform
+import shutil
 import subprocess
 import sys
 from collections.abc import Mapping
+from dataclasses import fields
+from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
@@ -13,11 +17,12 @@ import onnx
 import onnxruntime
 import pytest
 import torch
+from PIL import Image
 
 import artefact
 import export
 import train
-from hyperparameters import HyperparameterError
+from hyperparameters import HyperparameterError, Hyperparameters
 from samples import ChannelError
 
 from .conftest import CLASSES, ROOT, TINY, write_channel
@@ -45,8 +50,32 @@ def test_the_description_says_where_the_model_comes_from(job):
     assert description["data"]["train"]["samples"] == 12
     assert len(description["data"]["validation"]["sha256"]) == 64
     assert description["git_commit"] == "0123abc"
-    assert description["versions"]["torch"] == torch.__version__
     assert set(description["validation"]) >= {"samples", "accuracy", "loss"}
+
+
+def test_the_description_holds_every_hyperparameter_and_every_packages_version(job):
+    description = artefact.read(Path(job["SM_MODEL_DIR"])).description
+    names = {field.name for field in fields(Hyperparameters)}
+    assert set(description["hyperparameters"]) == names
+    assert description["hyperparameters"]["classes"] == list(CLASSES)
+    assert description["versions"]["python"] == platform.python_version()
+    for name in train.PACKAGES:
+        assert description["versions"][name] == version(name)
+
+
+def test_the_description_changes_with_a_picture_that_was_trained_on(job, channels, tmp_path):
+    for name in ("train", "validation"):
+        shutil.copytree(channels[f"SM_CHANNEL_{name.upper()}"], tmp_path / name)
+    picture = next((tmp_path / "train").glob("red/*.png"))
+    Image.new("RGB", (24, 20), (201, 40, 40)).save(picture)
+    changed = {
+        **job,
+        **{f"SM_CHANNEL_{n.upper()}": str(tmp_path / n) for n in ("train", "validation")},
+    }
+    before = artefact.read(Path(job["SM_MODEL_DIR"])).description["data"]
+    after = artefact.read(run(changed, tmp_path)).description["data"]
+    assert after["train"]["sha256"] != before["train"]["sha256"]
+    assert after["validation"] == before["validation"]
 
 
 def test_the_graph_takes_any_number_of_raw_pictures_and_answers_probabilities(job):
@@ -128,6 +157,20 @@ def test_an_export_that_answers_differently_is_refused(monkeypatch):
     monkeypatch.setattr(export.onnxruntime, "InferenceSession", Wrong)
     with pytest.raises(export.ExportError, match="differ from the trained network's"):
         export.to_onnx(Fixed(), 1.0, np.zeros((1, 32, 32, 3), dtype=np.uint8))
+
+
+@pytest.mark.parametrize(
+    ("found", "environment", "used"),
+    [
+        (True, {}, "cuda"),
+        (True, {"SM_NUM_GPUS": "1"}, "cuda"),
+        (True, {"SM_NUM_GPUS": "0"}, "cpu"),
+        (False, {"SM_NUM_GPUS": "1"}, "cpu"),
+    ],
+)
+def test_a_gpu_is_used_when_there_is_one_and_the_job_has_it(monkeypatch, found, environment, used):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: found)
+    assert train._device(environment).type == used
 
 
 def test_a_class_without_a_training_picture_is_refused(job, tmp_path):
