@@ -11,6 +11,7 @@ from scripts.report.model import (
     ModelInfo,
     Outcome,
     OutcomeKind,
+    ReliabilityBin,
     ReportData,
 )
 from scripts.report.page import render
@@ -22,6 +23,7 @@ __all__ = [
     "ModelInfo",
     "Outcome",
     "OutcomeKind",
+    "ReliabilityBin",
     "ReportData",
     "render",
 ]

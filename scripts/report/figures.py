@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from scripts.quality import wilson_interval
+from scripts.evaluation.quality import wilson_interval
 from scripts.report.model import Inference, OutcomeKind, ReportData
 
 

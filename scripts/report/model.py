@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Literal
+from typing import Any, Literal
 
 Decision = Literal["accepted", "review"]
 OutcomeKind = Literal["accepted", "review", "rejected", "failed"]
@@ -78,11 +78,41 @@ class ModelInfo:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ReliabilityBin:
+    """The held-out pictures whose confidence is above `low` and at most `high`: at least one.
+
+    `confidence` is their mean confidence, `accuracy` the share of right answers with its 95 %
+    interval; all 0..1.
+    """
+
+    low: float
+    high: float
+    samples: int
+    confidence: float
+    accuracy: float
+    accuracy_interval: tuple[float, float]
+
+    def __post_init__(self) -> None:
+        _require_share("ReliabilityBin.confidence", self.confidence, highest=1.01)
+        for name, share in (
+            ("low", self.low),
+            ("high", self.high),
+            ("accuracy", self.accuracy),
+            ("accuracy_interval[0]", self.accuracy_interval[0]),
+            ("accuracy_interval[1]", self.accuracy_interval[1]),
+        ):
+            _require_share(f"ReliabilityBin.{name}", share)
+        if self.samples < 1:
+            raise ValueError("ReliabilityBin.samples is below 1: leave an empty bin out")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Evaluation:
     """What evaluation measured on held-out pictures before the model was deployed.
 
-    Shares are 0..1, the interval is the 95 % one. `confusion[truth][prediction]` counts pictures,
-    in the order of `labels`; `n` is the number of pictures.
+    Shares are 0..1, intervals are 95 % ones. `confusion[truth][prediction]` counts pictures, in
+    the order of `labels`; `n` is the number of pictures. `calibration_error` is the expected
+    calibration error, 0..1; an evaluation may lack it, and `reliability` with it.
     """
 
     accuracy: float
@@ -92,6 +122,9 @@ class Evaluation:
     accepted_accuracy: float | None = None
     labels: Sequence[str] = ()
     confusion: Sequence[Sequence[int]] = ()
+    calibration_error: float | None = None
+    calibration_error_interval: tuple[float, float] | None = None
+    reliability: Sequence[ReliabilityBin] = ()
 
     def __post_init__(self) -> None:
         for name, share in (
@@ -100,6 +133,7 @@ class Evaluation:
             ("accuracy_interval[1]", self.accuracy_interval[1]),
             ("coverage", self.coverage),
             ("accepted_accuracy", self.accepted_accuracy),
+            ("calibration_error", self.calibration_error),
         ):
             if share is not None:
                 _require_share(f"Evaluation.{name}", share)
@@ -108,6 +142,28 @@ class Evaluation:
             or any(len(row) != len(self.labels) for row in self.confusion)
         ):
             raise ValueError(f"Evaluation.confusion must have {len(self.labels)} rows and columns")
+
+    @classmethod
+    def from_document(cls, document: Mapping[str, Any]) -> Evaluation:
+        """From what evaluation keeps as JSON; an older one has no calibration."""
+        low, high = document["accuracy_interval"]
+        interval = document.get("calibration_error_interval")
+        return cls(
+            accuracy=document["accuracy"],
+            accuracy_interval=(low, high),
+            n=document["samples"],
+            coverage=document["coverage"],
+            accepted_accuracy=document["accepted_accuracy"],
+            labels=document["labels"],
+            confusion=document["confusion"],
+            calibration_error=document.get("calibration_error"),
+            calibration_error_interval=(interval[0], interval[1]) if interval else None,
+            reliability=tuple(
+                ReliabilityBin(**item | {"accuracy_interval": tuple(item["accuracy_interval"])})
+                for item in document.get("reliability") or ()
+                if item["samples"]
+            ),
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

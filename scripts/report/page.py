@@ -35,6 +35,7 @@ def render(data: ReportData) -> str:
     from scripts.report.charts.confidence import confidence_chart
     from scripts.report.charts.executions import executions_chart
     from scripts.report.charts.histogram import histogram_chart
+    from scripts.report.charts.reliability import reliability_chart
     from scripts.report.charts.scale import confidence_scale
     from scripts.report.charts.time_axis import time_axis
 
@@ -57,6 +58,7 @@ def render(data: ReportData) -> str:
         executions_basis=_basis(ended_s, "execution", data, axis),
         matrix=sections.matrix(data, counted),
         histogram=histogram_chart(inferred, scale, data.threshold),
+        reliability=reliability_chart(data.evaluation, len(data.labels), data.threshold),
         comparison=sections.comparison(data.evaluation, counted),
         galleries=galleries(data.inferences, data.threshold),
         reasons=sections.reasons(data),

@@ -8,6 +8,7 @@ from typing import Literal
 Mark = Literal[
     "disc", "diamond", "square", "ring", "solid", "tint", "hollow", "dark", "right", "wrong",
     "band", "wide-band", "line",
+    "bar", "quiet-line",
 ]  # fmt: skip
 
 
