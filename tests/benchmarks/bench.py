@@ -1,149 +1,110 @@
 """Measure what the README claims: `make bench` writes build/bench.json and prints the tables.
 
-    python tests/benchmarks/bench.py [--demo] [--cold]
+    python tests/benchmarks/bench.py [--model] [--demo] [--cold] [--only PARTS] [--set NAME=VALUE]
 
-Each figure is the median of several runs with their range, taken in turns with its alternative
-where it has one, because the speed of a machine drifts. Nothing here passes or fails.
+Times are the median of several runs with their range, taken in turns with the alternative where
+there is one, because the speed of a machine drifts. Nothing here passes or fails. A part that is
+not measured this time keeps its figures, with their date, machine and command.
 """
 
 import argparse
-import json
-import os
-import statistics
-import subprocess
 import sys
-import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).parents[2]
-sys.path.insert(0, str(ROOT))
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from scripts import demo, package  # noqa: E402
-from scripts.console import Screen  # noqa: E402
-from scripts.environment import BUILD  # noqa: E402
-from scripts.localcloud import control  # noqa: E402
+import demos
+import measuring
+import model
+import packages
+import results
+import serving
+import tables
 
-RUNS = 7
-# Each handler's imports, without its `boto3.client(…)`, which needs settings and takes its time
-# everywhere; and what the original design's function imported.
-HANDLERS = {
-    "serialize": "import boto3, aws_lambda_powertools, lambdas.common.picture",
-    "infer": "import boto3, aws_lambda_powertools, lambdas.common.scores",
-    "filter": "import aws_lambda_powertools, lambdas.common.decision",
-    "a handler that imports the SageMaker SDK": "import sagemaker.core.resources",
-}
+from scripts.console import Screen
+from scripts.environment import BUILD
 
+FILE = BUILD / "bench.json"
 
-def timed(action: Callable[[], object]) -> float:
-    """Wall-clock seconds of one call."""
-    started = time.perf_counter()
-    action()
-    return time.perf_counter() - started
+Part = tuple[str, Callable[[Callable[[str], None]], dict[str, Any]]]
 
 
-def in_turns(actions: dict[str, Callable[[], object]], runs: int = RUNS) -> dict[str, Any]:
-    """Seconds of each action: median, least and most of `runs` rounds after one warm-up."""
-    seconds: dict[str, list[float]] = {name: [] for name in actions}
-    for round_ in range(runs + 1):
-        for name, action in actions.items():
-            took = timed(action)
-            if round_:
-                seconds[name].append(took)
+def parts(hyperparameters: Mapping[str, str]) -> dict[str, Part]:
+    """What can be measured: by name its title, and the function that measures it."""
     return {
-        name: {"median_s": statistics.median(s), "min_s": min(s), "max_s": max(s), "runs": runs}
-        for name, s in seconds.items()
+        "imports": ("Importing, in a fresh interpreter", lambda _: packages.imports()),
+        "packages": ("Packages for AWS", lambda _: packages.packages()),
+        "local_cloud": ("The local cloud", lambda _: demos.local_cloud()),
+        "serving": ("Serving", lambda say: serving.measure(hyperparameters, say)),
+        "model": ("The model", lambda say: model.measure(hyperparameters, say)),
+        "warm_demo": ("make demo", lambda _: demos.warm_demo()),
+        "cold_demo": ("make demo, fresh clone", lambda _: demos.cold_demo()),
     }
 
 
-def imports() -> dict[str, Any]:
-    """A fresh interpreter that imports what a handler imports, as a cold start does."""
-
-    def run(code: str) -> Callable[[], object]:
-        return lambda: subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)
-
-    return in_turns({"nothing": run(""), **{name: run(code) for name, code in HANDLERS.items()}})
+ALWAYS = ("imports", "packages", "local_cloud", "serving")
 
 
-def packages() -> dict[str, Any]:
-    """Sizes in bytes for AWS, and the seconds to build them again when nothing has changed."""
-    paths = package.build(package.AWS_TARGET)
-    again = in_turns({"unchanged": lambda: package.build(package.AWS_TARGET)})
-    return {"bytes": {name: path.stat().st_size for name, path in paths.items()}, **again}
+def wanted(options: argparse.Namespace, known: Sequence[str]) -> list[str]:
+    """The names of the parts to measure. Raises ValueError for one that does not exist."""
+    if options.only:
+        names = [name.strip() for name in options.only.split(",")]
+        for name in names:
+            if name not in known:
+                raise ValueError(f"there is no part {name!r}: choose from {', '.join(known)}")
+        return names
+    chosen = {"model": options.model, "warm_demo": options.demo, "cold_demo": options.cold}
+    return [name for name in known if name in ALWAYS or chosen.get(name)]
 
 
-def local_cloud() -> dict[str, Any]:
-    """From nothing to a cloud that answers, and back."""
-    with tempfile.TemporaryDirectory() as folder:
-        file = Path(folder) / "cloud" / "cloud.json"
-        ups, downs = [], []
-        for _ in range(RUNS):
-            ups.append(timed(lambda: control.up(file)))
-            downs.append(timed(lambda: control.down(file)))
-    return {
-        name: {"median_s": statistics.median(s), "min_s": min(s), "max_s": max(s), "runs": RUNS}
-        for name, s in (("up", ups), ("down", downs))
-    }
+def setting(text: str) -> tuple[str, str]:
+    """NAME=VALUE as a pair. Raises ValueError for anything else."""
+    name, equals, value = text.partition("=")
+    if not (name and equals and value):
+        raise ValueError(text)
+    return name, value
 
 
-def warm_demo() -> dict[str, Any]:
-    """`make demo` in this checkout, which is set up already."""
-    took = timed(lambda: subprocess.run(["make", "demo"], cwd=ROOT, check=True))
-    summary = json.loads((demo.FOLDER / "summary.json").read_text())
-    return {"total_s": took, "steps_s": summary["seconds"]}
-
-
-def cold_demo() -> dict[str, Any]:
-    """`make demo` in a fresh clone, with an empty HOME and no package cache."""
-    with tempfile.TemporaryDirectory() as folder:
-        clone, home = Path(folder) / "clone", Path(folder) / "home"
-        home.mkdir()
-        subprocess.run(["git", "clone", "--quiet", str(ROOT), str(clone)], check=True)
-        environment = {**os.environ, "HOME": str(home), "PIP_NO_CACHE_DIR": "1"}
-        run = ["make", "demo"]
-        took = timed(lambda: subprocess.run(run, cwd=clone, env=environment, check=True))
-        summary = json.loads((clone / "build" / "demo" / "summary.json").read_text())
-    return {"total_s": took, "steps_s": summary["seconds"]}
-
-
-def show(screen: Screen, title: str, figures: dict[str, Any]) -> None:
-    """One table: a row for each measured thing, in milliseconds or seconds."""
-    screen.print(f"\n[bold]{title}[/]")
-    rows = [
-        (name, f"{item['median_s']:.3f}", f"{item['min_s']:.3f}", f"{item['max_s']:.3f}")
-        for name, item in figures.items()
-        if isinstance(item, dict) and "median_s" in item
-    ]
-    screen.table("What", "Median s", "Least s", "Most s", rows=rows)
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+def main(arguments: Sequence[str]) -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--model", action="store_true", help="train nine models: ten minutes")
     parser.add_argument("--demo", action="store_true", help="time a warm `make demo`, too")
     parser.add_argument("--cold", action="store_true", help="time a cold one, too: a fresh clone")
-    options = parser.parse_args()
+    parser.add_argument("--only", help="measure these parts alone, comma separated")
+    parser.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        type=setting,
+        metavar="NAME=VALUE",
+        help="a hyperparameter of the trainings, such as epochs=1 to try this out",
+    )
+    options = parser.parse_args(arguments)
+    available = parts(dict(options.set))
+    try:
+        names = wanted(options, list(available))
+    except ValueError as error:
+        parser.error(str(error))
     screen = Screen()
-    results: dict[str, Any] = {"versions": demo.versions()}
-    for title, measure in (
-        ("Importing what a handler imports, in a fresh interpreter", imports),
-        ("Packages for AWS", packages),
-        ("The local cloud", local_cloud),
-    ):
-        results[measure.__name__] = measure()
-        show(screen, title, results[measure.__name__])
-    sizes = results["packages"]["bytes"]
-    screen.table("Package", "KB", rows=[(n, f"{size / 1e3:,.1f}") for n, size in sizes.items()])
-    for wanted, measure in ((options.demo, warm_demo), (options.cold, cold_demo)):
-        if wanted:
-            results[measure.__name__] = measure()
-            total = results[measure.__name__]["total_s"]
-            screen.print(f"\n{measure.__doc__} {total:.0f} s")
-    BUILD.mkdir(exist_ok=True)
-    (BUILD / "bench.json").write_text(json.dumps(results, indent=2) + "\n")
-    screen.print("\nWritten to build/bench.json.")
+    for name in names:
+        title, measure = available[name]
+        measured = measuring.circumstances(arguments)
+        started = time.perf_counter()
+        with screen.step(name, title) as step:
+            figures = measure(step.say)
+        measured["seconds"] = round(time.perf_counter() - started, 1)
+        results.write(FILE, name, measured, figures)
+    screen.print()
+    found = results.read(FILE)
+    for name in names:
+        tables.show(screen, name, found[name])
+    for name in found.keys() - set(names):
+        screen.print(f"{name} is kept from {found[name]['measured']['date']}.")
+    screen.print("Written to build/bench.json.")
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1:])
