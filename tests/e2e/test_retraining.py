@@ -53,8 +53,10 @@ class Live:
         """Return when no rollback alarm fires any more."""
         cloudwatch = aws(self.place.cloud, "cloudwatch")
         deadline = time.monotonic() + 90
-        while cloudwatch.describe_alarms(StateValue="ALARM")["MetricAlarms"]:
-            assert time.monotonic() < deadline, "An alarm does not return to OK."
+        while firing := cloudwatch.describe_alarms(
+            AlarmNamePrefix=f"{ENDPOINT}-rollback", StateValue="ALARM"
+        )["MetricAlarms"]:
+            assert time.monotonic() < deadline, firing
             time.sleep(0.5)
 
 
