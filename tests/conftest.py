@@ -161,7 +161,10 @@ def evaluation_document() -> dict[str, Any]:
           "samples": 200, "accuracy": 0.965, "accuracy_interval": [0.93, 0.983],
           "confusion": [[97, 3], [4, 96]], "by_class": [], "target": 0.97, "threshold": 0.8125,
           "target_reached": true, "validation_coverage": 0.95, "validation_accepted_accuracy": 0.97,
-          "coverage": 0.94, "accepted_accuracy": 0.98
+          "coverage": 0.94, "accepted_accuracy": 0.98,
+          "calibration_error": 0.02, "calibration_error_interval": [0.01, 0.04],
+          "reliability": [{"low": 0.9, "high": 1.0, "samples": 200, "confidence": 0.97,
+                           "accuracy": 0.965, "accuracy_interval": [0.93, 0.983]}]
         }"""
     )
     return document

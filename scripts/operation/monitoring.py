@@ -71,7 +71,11 @@ def gather(
     return ReportData(
         environment=environment.name,
         endpoint=deployment.endpoint_name,
-        model=ModelInfo(algorithm=deployment.algorithm, job=deployment.model_name),
+        model=ModelInfo(
+            algorithm=deployment.algorithm,
+            job=deployment.model_name,
+            stand_in=deployment.stand_in,
+        ),
         threshold=deployment.confidence_threshold,
         labels=deployment.labels,
         period_start=since,
@@ -82,7 +86,7 @@ def gather(
         uploads=uploads,
         captured_records=len(found.records),
         damaged_records=found.damaged_lines,
-        evaluation=_evaluation(deployment.evaluation),
+        evaluation=Evaluation.from_document(deployment.evaluation),
         target_accuracy=deployment.evaluation["target"],
         versions={"Python": platform.python_version(), "data set": deployment.dataset_id},
         notes=[f"Captured requests and answers lie in {bucket.uri(CAPTURES)}/."],
@@ -149,16 +153,3 @@ def _failures(environment: Environment, queue_url: str, since: datetime) -> list
             reason = str(message.get("error", "unknown"))
             failures.append(Outcome(time=time, outcome="failed", reason=reason, key=key))
     return failures
-
-
-def _evaluation(document: Mapping[str, Any]) -> Evaluation:
-    low, high = document["accuracy_interval"]
-    return Evaluation(
-        accuracy=document["accuracy"],
-        accuracy_interval=(low, high),
-        n=document["samples"],
-        coverage=document["coverage"],
-        accepted_accuracy=document["accepted_accuracy"],
-        labels=document["labels"],
-        confusion=document["confusion"],
-    )

@@ -321,7 +321,16 @@ def test_the_report_speaks_of_the_deployment_in_force(
     assert data.evaluation.n == 200
     assert data.evaluation.accuracy_interval == (0.93, 0.983)
     assert data.evaluation.confusion == [[97, 3], [4, 96]]
+    assert data.evaluation.calibration_error == 0.02
+    assert [found.confidence for found in data.evaluation.reliability] == [0.97]
     assert data.versions["data set"] == "0123456789ab"
+
+
+def test_a_stand_in_is_reported_as_one(
+    gather: Callable[..., ReportData], deployed: Deployment
+) -> None:
+    assert gather().model.stand_in is False
+    assert gather(deployment=replace(deployed, stand_in=True)).model.stand_in is True
 
 
 def test_the_period_is_from_what_was_asked_for_to_now(

@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import re
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -15,115 +14,9 @@ from PIL import Image
 from scripts.artifacts import Bucket
 from scripts.environment import ROOT, Environment
 from scripts.errors import UserError
-from scripts.evaluation.evaluate import evaluation_key
 from scripts.serving import endpoint
-from scripts.serving.deployment import Deployment
 from scripts.serving.endpoint import SMOKE_TEST_PNG, Fleet, RolledBack
-from scripts.serving.models import Model
-from scripts.serving.rollout import ALL_AT_ONCE, LINEAR, Rollout
-
-MODEL = Model(
-    name="scones-dev-efficientnet-1",
-    job="scones-dev-efficientnet-1",
-    algorithm="efficientnet",
-    labels=("bicycle", "motorcycle"),
-    image_size_px=128,
-    dataset_id="0123456789ab",
-)
-NOW = datetime(2026, 11, 1, 12, tzinfo=UTC)
-ARN = "arn:aws:sagemaker:us-east-1:123456789012:endpoint/scones-dev"
-
-
-class SageMaker:
-    """An endpoint that changes its state by one each time somebody looks."""
-
-    def __init__(self, aws: Any, missing: ClientError, no_config: ClientError) -> None:
-        self.states: list[str | None] = [None]
-        self.config = ""
-        self.reason = ""
-        self.serves: str | None = None
-        self.answer = b"[0.25, 0.75]"
-        self.instances = 2
-        self.pending: dict[str, Any] = {}
-        self.configs: dict[str, datetime] = {}
-        self.modified = NOW
-        self._missing, self._no_config = missing, no_config
-        aws.answers |= {
-            "CreateEndpointConfig": self._create_config,
-            "DescribeEndpointConfig": self._describe_config,
-            "CreateEndpoint": self._change,
-            "UpdateEndpoint": self._change,
-            "DeleteEndpoint": self._delete,
-            "DescribeEndpoint": self._describe,
-            "InvokeEndpoint": lambda _request: {"Body": io.BytesIO(self.answer)},
-        }
-
-    def exists(self, *states: str) -> None:
-        self.states = list(states)
-
-    def _create_config(self, request: dict[str, Any]) -> dict[str, Any]:
-        self.configs[request["EndpointConfigName"]] = NOW
-        return {"EndpointConfigArn": ARN}
-
-    def _describe_config(self, request: dict[str, Any]) -> dict[str, Any]:
-        created = self.configs.get(request["EndpointConfigName"])
-        if created is None:
-            raise self._no_config
-        return {"EndpointConfigName": request["EndpointConfigName"], "CreationTime": created}
-
-    def _change(self, request: dict[str, Any]) -> dict[str, Any]:
-        assert self.states[0] in (None, "InService"), f"AWS refuses this while {self.states[0]}"
-        self.config = request["EndpointConfigName"]
-        self.states = [*self.after]
-        return {"EndpointArn": ARN}
-
-    after: tuple[str, ...] = ("Creating", "Creating", "InService")
-
-    def _delete(self, _request: dict[str, Any]) -> dict[str, Any]:
-        self.states = ["Deleting", "Deleting", None]
-        return {}
-
-    def _describe(self, _request: dict[str, Any]) -> dict[str, Any]:
-        state = self.states.pop(0) if len(self.states) > 1 else self.states[0]
-        if state is None:
-            raise self._missing
-        return {
-            "EndpointName": "scones-dev",
-            "EndpointArn": ARN,
-            "EndpointStatus": state,
-            "EndpointConfigName": self.serves or self.config,
-            "LastModifiedTime": self.modified,
-            "ProductionVariants": [
-                {"VariantName": "AllTraffic", "DesiredInstanceCount": self.instances}
-            ],
-            **({"PendingDeploymentSummary": self.pending} if state == "Updating" else {}),
-            **({"FailureReason": self.reason} if self.reason else {}),
-        }
-
-
-@pytest.fixture
-def sagemaker(
-    aws: Any,
-    bucket: Bucket,
-    aws_error: Callable[..., ClientError],
-    evaluation_document: dict[str, Any],
-    monkeypatch: pytest.MonkeyPatch,
-) -> SageMaker:
-    """SageMaker without an endpoint, and the model's evaluation."""
-    monkeypatch.setattr(endpoint, "POLL_S", 0.0)
-    bucket.write_json(evaluation_key(MODEL.name), evaluation_document)
-    missing = aws_error("ValidationException", f'Could not find endpoint "{ARN}".')
-    no_config = aws_error("ValidationException", f'Could not find endpoint configuration "{ARN}".')
-    return SageMaker(aws, missing, no_config)
-
-
-def _deploy(
-    environment: Environment, bucket: Bucket, rollout: Rollout | None = None, **options: Any
-) -> Deployment:
-    rollout = rollout or Rollout()
-    options = {"say": lambda _text: None, **options}
-    return endpoint.deploy(environment, bucket, MODEL, rollout=rollout, **options)
-
+from tests.unit.scripts.serving.endpoint_in_memory import MODEL, SageMaker, deploy
 
 # What is asked for
 
@@ -131,7 +24,7 @@ def _deploy(
 def test_a_first_deployment_creates_the_endpoint_under_the_environments_name(
     sagemaker: SageMaker, aws: Any, bucket: Bucket, dev: Environment
 ) -> None:
-    _deploy(dev, bucket)
+    deploy(dev, bucket)
     (created,) = aws.made("CreateEndpoint")
     (config,) = aws.made("CreateEndpointConfig")
     assert created["EndpointName"] == "scones-dev"
@@ -142,7 +35,7 @@ def test_a_first_deployment_creates_the_endpoint_under_the_environments_name(
 def test_a_configuration_says_what_it_belongs_to(
     sagemaker: SageMaker, aws: Any, bucket: Bucket, dev: Environment
 ) -> None:
-    _deploy(dev, bucket)
+    deploy(dev, bucket)
     (config,) = aws.made("CreateEndpointConfig")
     tags = {tag["Key"]: tag["Value"] for tag in config["Tags"]}
     assert tags == {"Project": "scones", "Environment": "dev"}
@@ -168,16 +61,16 @@ def test_who_waits_is_told_what_for(
     sagemaker.states = states
     seen: list[str] = []
     sagemaker.after = ("InService",)
-    _deploy(dev, bucket, say=seen.append)
+    deploy(dev, bucket, say=seen.append)
     assert seen == said
 
 
 def test_a_later_deployment_updates_the_endpoint_with_a_new_configuration(
     sagemaker: SageMaker, aws: Any, bucket: Bucket, dev: Environment
 ) -> None:
-    _deploy(dev, bucket)
+    deploy(dev, bucket)
     sagemaker.after = ("Updating", "InService")
-    _deploy(dev, bucket)
+    deploy(dev, bucket)
     first, second = aws.made("CreateEndpointConfig")
     assert first["EndpointConfigName"] != second["EndpointConfigName"]
     (updated,) = aws.made("UpdateEndpoint")
@@ -189,7 +82,7 @@ def test_a_later_deployment_updates_the_endpoint_with_a_new_configuration(
 def test_the_variant_is_the_one_that_alarms_and_dashboard_look_at(
     sagemaker: SageMaker, aws: Any, bucket: Bucket, dev: Environment
 ) -> None:
-    _deploy(dev, bucket)
+    deploy(dev, bucket)
     (variant,) = aws.made("CreateEndpointConfig")[0]["ProductionVariants"]
     variables = (ROOT / "terraform" / "variables.tf").read_text("utf-8")
     default = re.search(r'"endpoint_variant" {.*?default\s*=\s*"(\w+)"', variables, re.DOTALL)
@@ -202,7 +95,7 @@ def test_the_variant_is_the_one_that_alarms_and_dashboard_look_at(
 def test_every_request_and_answer_is_captured_with_scores_as_json(
     sagemaker: SageMaker, aws: Any, bucket: Bucket, dev: Environment
 ) -> None:
-    _deploy(dev, bucket)
+    deploy(dev, bucket)
     capture = aws.made("CreateEndpointConfig")[0]["DataCaptureConfig"]
     assert capture["EnableCapture"] is True
     assert capture["InitialSamplingPercentage"] == 100
@@ -221,7 +114,7 @@ def test_capture_can_be_less_or_off(
     percentage: int,
     enabled: bool,
 ) -> None:
-    _deploy(dev, bucket, fleet=Fleet(capture_percentage=percentage))
+    deploy(dev, bucket, fleet=Fleet(capture_percentage=percentage))
     capture = aws.made("CreateEndpointConfig")[0]["DataCaptureConfig"]
     assert capture["InitialSamplingPercentage"] == percentage
     assert capture["EnableCapture"] is enabled
@@ -231,7 +124,7 @@ def test_a_model_that_was_not_evaluated_is_not_deployed(
     aws: Any, bucket: Bucket, dev: Environment
 ) -> None:
     with pytest.raises(UserError, match="Run: invoke evaluate"):
-        _deploy(dev, bucket)
+        deploy(dev, bucket)
     assert aws.made("CreateEndpointConfig") == []
 
 
@@ -244,7 +137,7 @@ def test_a_refusal_is_not_taken_for_a_missing_endpoint(
 ) -> None:
     aws.answers["DescribeEndpoint"] = aws_error("AccessDeniedException", "no")
     with pytest.raises(ClientError, match="AccessDenied"):
-        _deploy(dev, bucket)
+        deploy(dev, bucket)
     assert aws.made("CreateEndpoint") == []
 
 
@@ -256,7 +149,7 @@ def test_a_change_that_is_under_way_is_waited_for(
     sagemaker: SageMaker, aws: Any, bucket: Bucket, dev: Environment, state: str
 ) -> None:
     sagemaker.exists(state, state, "InService")
-    _deploy(dev, bucket)
+    deploy(dev, bucket)
     assert len(aws.made("UpdateEndpoint")) == 1
 
 
@@ -264,7 +157,7 @@ def test_an_endpoint_that_is_being_deleted_is_waited_for_and_made_anew(
     sagemaker: SageMaker, aws: Any, bucket: Bucket, dev: Environment
 ) -> None:
     sagemaker.states = ["Deleting", "Deleting", None]
-    _deploy(dev, bucket)
+    deploy(dev, bucket)
     assert len(aws.made("CreateEndpoint")) == 1
     assert aws.made("UpdateEndpoint") == []
 
@@ -274,7 +167,7 @@ def test_an_endpoint_that_failed_before_is_replaced(
     sagemaker: SageMaker, aws: Any, bucket: Bucket, dev: Environment, state: str
 ) -> None:
     sagemaker.exists(state)
-    _deploy(dev, bucket)
+    deploy(dev, bucket)
     assert aws.made("DeleteEndpoint") == [{"EndpointName": "scones-dev"}]
     assert len(aws.made("CreateEndpoint")) == 1
 
@@ -289,7 +182,7 @@ def test_an_endpoint_that_does_not_come_up_ends_in_one_line_with_sagemakers_reas
     sagemaker.after = ("Creating", state)
     sagemaker.reason = "The primary container did not pass\nthe ping health check."
     with pytest.raises(UserError, match=f"is {state}: The primary container") as caught:
-        _deploy(dev, bucket)
+        deploy(dev, bucket)
     assert "\n" not in str(caught.value)
 
 
@@ -301,161 +194,14 @@ def test_an_update_that_was_rolled_back_is_not_taken_for_a_success(
     sagemaker.serves = "scones-dev-before"
     sagemaker.reason = "An alarm went off."
     with pytest.raises(RolledBack, match=r"kept its previous model: An alarm went off\."):
-        _deploy(dev, bucket)
+        deploy(dev, bucket)
     assert aws.made("InvokeEndpoint") == []
-
-
-# How an update is made
-
-
-def test_an_update_is_a_canary_that_terraforms_alarms_can_roll_back(
-    sagemaker: SageMaker, aws: Any, bucket: Bucket, dev: Environment
-) -> None:
-    sagemaker.exists("InService")
-    aws.answers["DescribeAlarms"] = {"MetricAlarms": []}
-    _deploy(dev, bucket, Rollout(alarms=("scones-dev-rollback-5xx-rate",)))
-    (updated,) = aws.made("UpdateEndpoint")
-    assert updated["RetainAllVariantProperties"] is True
-    assert "ExcludeRetainedVariantProperties" not in updated
-    config = updated["DeploymentConfig"]
-    routing = config["BlueGreenUpdatePolicy"]["TrafficRoutingConfiguration"]
-    assert routing["Type"] == "CANARY"
-    assert config["AutoRollbackConfiguration"] == {
-        "Alarms": [{"AlarmName": "scones-dev-rollback-5xx-rate"}]
-    }
-
-
-def test_another_strategy_can_be_chosen(
-    sagemaker: SageMaker, aws: Any, bucket: Bucket, dev: Environment
-) -> None:
-    sagemaker.exists("InService")
-    _deploy(dev, bucket, Rollout(LINEAR))
-    policy = aws.made("UpdateEndpoint")[0]["DeploymentConfig"]["BlueGreenUpdatePolicy"]
-    assert policy["TrafficRoutingConfiguration"]["Type"] == "LINEAR"
-
-
-def test_an_update_of_one_instance_moves_everything_and_says_so(
-    sagemaker: SageMaker, aws: Any, bucket: Bucket, dev: Environment
-) -> None:
-    sagemaker.exists("InService")
-    sagemaker.instances = 1
-    seen: list[str] = []
-    _deploy(dev, bucket, say=seen.append)
-    policy = aws.made("UpdateEndpoint")[0]["DeploymentConfig"]["BlueGreenUpdatePolicy"]
-    assert policy["TrafficRoutingConfiguration"]["Type"] == "ALL_AT_ONCE"
-    assert "canary needs two instances and there is one" in seen[0]
-
-
-def test_an_update_keeps_the_number_of_instances_that_autoscaling_has_reached(
-    sagemaker: SageMaker, aws: Any, bucket: Bucket, dev: Environment
-) -> None:
-    sagemaker.exists("InService")
-    sagemaker.instances = 7
-    _deploy(dev, bucket)
-    (config,) = aws.made("CreateEndpointConfig")
-    assert config["ProductionVariants"][0]["InitialInstanceCount"] == 7
-
-
-def test_another_number_of_instances_replaces_the_present_one(
-    sagemaker: SageMaker, aws: Any, bucket: Bucket, dev: Environment
-) -> None:
-    sagemaker.exists("InService")
-    _deploy(dev, bucket, fleet=Fleet(instance_count=4))
-    (config,) = aws.made("CreateEndpointConfig")
-    assert config["ProductionVariants"][0]["InitialInstanceCount"] == 4
-    (updated,) = aws.made("UpdateEndpoint")
-    assert updated["ExcludeRetainedVariantProperties"] == [
-        {"VariantPropertyType": "DesiredInstanceCount"}
-    ]
-
-
-def test_an_update_that_an_alarm_would_end_at_once_is_not_begun(
-    sagemaker: SageMaker, aws: Any, bucket: Bucket, dev: Environment
-) -> None:
-    sagemaker.exists("InService")
-    aws.answers["DescribeAlarms"] = {"MetricAlarms": [{"AlarmName": "slow"}]}
-    with pytest.raises(UserError, match=r"slow in ALARM.*invoke rollback"):
-        _deploy(dev, bucket, Rollout(alarms=("slow", "5xx")))
-    assert aws.made("UpdateEndpoint") == []
-    assert aws.made("DescribeAlarms") == [{"AlarmNames": ["slow", "5xx"], "StateValue": "ALARM"}]
-
-
-def test_who_waits_sees_the_stage_of_the_update(
-    sagemaker: SageMaker, bucket: Bucket, dev: Environment
-) -> None:
-    sagemaker.exists("InService")
-    sagemaker.after = ("Updating", "Updating", "InService")
-    sagemaker.pending = {
-        "EndpointConfigName": "next",
-        "ProductionVariants": [
-            {
-                "VariantName": "AllTraffic",
-                "CurrentInstanceCount": 1,
-                "DesiredInstanceCount": 2,
-                "VariantStatus": [{"Status": "Baking"}],
-            }
-        ],
-    }
-    seen: list[str] = []
-    _deploy(dev, bucket, say=seen.append)
-    assert seen == ["updating: canary", "Updating: Baking, 1 of 2 new instances"]
-
-
-# An update whose process was killed
-
-
-def test_an_update_that_was_made_is_not_made_again(
-    sagemaker: SageMaker, aws: Any, bucket: Bucket, dev: Environment
-) -> None:
-    sagemaker.exists("InService")
-    sagemaker.configs["mine"] = NOW
-    sagemaker.config = "mine"
-    deployed = _deploy(dev, bucket, config="mine")
-    assert deployed.model_name == MODEL.name
-    assert aws.made("UpdateEndpoint") == aws.made("CreateEndpointConfig") == []
-
-
-def test_an_update_that_is_under_way_is_followed_to_its_end(
-    sagemaker: SageMaker, aws: Any, bucket: Bucket, dev: Environment
-) -> None:
-    sagemaker.exists("Updating", "InService")
-    sagemaker.configs["mine"] = NOW
-    sagemaker.config = "mine"
-    sagemaker.pending = {"EndpointConfigName": "mine"}
-    seen: list[str] = []
-    _deploy(dev, bucket, config="mine", say=seen.append)
-    assert seen == ["this deployment goes on: the endpoint is Updating"]
-    assert aws.made("UpdateEndpoint") == []
-
-
-def test_an_update_that_was_rolled_back_meanwhile_is_not_tried_again(
-    sagemaker: SageMaker, aws: Any, bucket: Bucket, dev: Environment
-) -> None:
-    sagemaker.exists("InService")
-    sagemaker.configs["mine"] = NOW
-    sagemaker.config, sagemaker.modified = "before", NOW + timedelta(minutes=5)
-    sagemaker.reason = "An alarm went off."
-    with pytest.raises(RolledBack, match="An alarm went off"):
-        _deploy(dev, bucket, config="mine")
-    assert aws.made("UpdateEndpoint") == []
-
-
-def test_an_update_that_was_only_prepared_is_made(
-    sagemaker: SageMaker, aws: Any, bucket: Bucket, dev: Environment
-) -> None:
-    sagemaker.exists("InService")
-    sagemaker.configs["mine"] = NOW
-    sagemaker.config, sagemaker.modified = "before", NOW - timedelta(days=1)
-    sagemaker.reason = "An alarm went off a day ago."
-    _deploy(dev, bucket, Rollout(ALL_AT_ONCE), config="mine")
-    assert [update["EndpointConfigName"] for update in aws.made("UpdateEndpoint")] == ["mine"]
-    assert aws.made("CreateEndpointConfig") == []
 
 
 def test_the_endpoint_is_asked_about_a_picture_before_it_counts_as_deployed(
     sagemaker: SageMaker, aws: Any, bucket: Bucket, dev: Environment
 ) -> None:
-    _deploy(dev, bucket)
+    deploy(dev, bucket)
     (asked,) = aws.made("InvokeEndpoint")
     assert asked["EndpointName"] == "scones-dev"
     assert asked["ContentType"] == "application/x-image"
@@ -466,7 +212,7 @@ def test_the_endpoint_is_asked_about_a_picture_before_it_counts_as_deployed(
 def test_the_smoke_test_can_be_told_from_traffic(
     sagemaker: SageMaker, aws: Any, bucket: Bucket, dev: Environment
 ) -> None:
-    _deploy(dev, bucket)
+    deploy(dev, bucket)
     (asked,) = aws.made("InvokeEndpoint")
     assert asked["CustomAttributes"] == "smoke-test"
     assert "InferenceId" not in asked  # what joins captured requests to decisions
@@ -478,7 +224,7 @@ def test_an_endpoint_that_answers_nonsense_is_not_deployed(
 ) -> None:
     sagemaker.answer = answer
     with pytest.raises(UserError, match="the smoke test's picture"):
-        _deploy(dev, bucket)
+        deploy(dev, bucket)
 
 
 def test_the_smoke_tests_picture_is_a_valid_one() -> None:
@@ -492,7 +238,7 @@ def test_the_smoke_tests_picture_is_a_valid_one() -> None:
 def test_the_deployment_says_what_is_in_service_and_with_which_threshold(
     sagemaker: SageMaker, bucket: Bucket, dev: Environment, evaluation_document: dict[str, Any]
 ) -> None:
-    found = _deploy(dev, bucket)
+    found = deploy(dev, bucket)
     assert found.endpoint_name == "scones-dev"
     assert found.model_name == MODEL.name
     assert found.algorithm == "efficientnet"
