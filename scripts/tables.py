@@ -136,7 +136,11 @@ def show_demo(screen: Screen, summary: Mapping[str, Any], folder: Path, keep: bo
         "What",
         "Result",
         rows=[
-            ("Gate", f"{summary['gate'].get('decision', 'not reached')}"),
+            (
+                "Gate",
+                summary["gate"].get("decision", "not reached")
+                + (", approved by the demo" if summary["gate"].get("approved_by_demo") else ""),
+            ),
             (
                 "Rollout",
                 f"{deployment['strategy']}, {deployment['outcome']}: "

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import asdict, replace
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -25,7 +25,11 @@ from scripts.evaluation.gate import Rule
 from scripts.operation import workflow
 from scripts.pipeline import Provisioned
 from scripts.retrain import Request, Retraining
+from scripts.serving.registry import APPROVED, PENDING, Version
 from scripts.serving.rollout import LOCAL_BAKE_S, Rollout
+
+if TYPE_CHECKING:
+    from tests.unit.conftest import Registry
 
 CLASSES = ("bicycle", "motorcycle")
 TIMEOUT_S = 30.0
@@ -214,6 +218,7 @@ class Retrainer:
         self.bucket = bucket
         self.ends: dict[str, Any] = {"outcome": retrain.DEPLOYED, "reason": "It has baked."}
         self.error: UserError | None = None
+        self.waiting = False
         self.kept: Retraining | None = STATE
         self.asked: list[tuple[Request, Rule, Rollout]] = []
 
@@ -234,6 +239,9 @@ class Retrainer:
             self.bucket.write_json(retrain.CURRENT, asdict(self.kept))
         if self.error:
             raise self.error
+        if self.waiting:
+            self.waiting = False
+            return replace(STATE, version=2, outcome=None, reason="Version 2 waits.")
         with during_rollout(), screen.step("endpoint", "Deploy"):
             assert _requests.wait(TIMEOUT_S)
         return replace(STATE, **self.ends)
@@ -293,6 +301,7 @@ def test_the_gates_document_has_the_verdict_and_the_figures_of_both_sides(
         **VERDICT,
         "champion": {"version": 1, **FIGURES},
         "challenger": {"version": 2, **FIGURES, "accuracy": 0.975},
+        "approved_by_demo": False,
     }
 
 
@@ -326,12 +335,36 @@ def test_a_challenger_that_is_rolled_back_is_an_outcome(
     assert (found.outcome, found.reason) == ("rolled back", "An alarm.")
 
 
-def test_a_challenger_that_waits_for_a_person_is_an_outcome_with_the_gates_document(
+def test_where_the_gate_wants_a_person_the_demo_approves_and_says_so(
+    retrainer: Retrainer,
+    run: Callable[[], Outcome],
+    registry: Registry,
+    make_version: Callable[..., Version],
+    shown: Callable[[], str],
+) -> None:
+    registry.hold(make_version(2, status=PENDING))
+    retrainer.waiting = True
+    found = run()
+    assert (found.outcome, found.gate["approved_by_demo"]) == ("deployed", True)
+    assert len(retrainer.asked) == 2
+    assert registry.held[2].status == APPROVED
+    assert registry.held[2].reason == f"A person: {retraining.IN_A_PERSONS_PLACE}"
+    assert "The gate wants a person" in shown()
+
+
+def test_where_the_gate_approves_the_demo_does_not(
     retrainer: Retrainer, run: Callable[[], Outcome]
 ) -> None:
-    retrainer.error = UserError("Version 2 waits for a person.")
+    assert run().gate["approved_by_demo"] is False
+    assert len(retrainer.asked) == 1
+
+
+def test_a_retraining_that_fails_is_an_outcome_with_the_gates_document(
+    retrainer: Retrainer, run: Callable[[], Outcome]
+) -> None:
+    retrainer.error = UserError("The endpoint failed.")
     found = run()
-    assert (found.outcome, found.reason) == ("stopped", "Version 2 waits for a person.")
+    assert (found.outcome, found.reason) == ("stopped", "The endpoint failed.")
     assert (found.requests, found.failed_requests) == (0, 0)
     assert found.gate["decision"] == "approve"
 
