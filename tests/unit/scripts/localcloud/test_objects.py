@@ -179,6 +179,15 @@ def test_an_archive_is_unpacked_and_not_kept(storage, put, tmp_path):
     assert (folder / "word").read_text() == "hello"
 
 
+def test_an_archives_folders_are_made(storage, put, tmp_path):
+    download_archive(storage, put("model.tar.gz", packed("code/deep/word")), tmp_path / "model")
+    assert (tmp_path / "model" / "code" / "deep" / "word").read_text() == "hello"
+    download_archive(
+        storage, put("model.tar.gz", packed("empty", type=tarfile.DIRTYPE)), tmp_path / "other"
+    )
+    assert (tmp_path / "other" / "empty").is_dir()
+
+
 @pytest.mark.parametrize(
     "content",
     [
