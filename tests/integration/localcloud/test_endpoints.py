@@ -156,14 +156,16 @@ def test_an_update_fails_no_request_of_concurrent_clients(cloud, model):
     clients = [threading.Thread(target=ask_again_and_again) for _ in range(4)]
     for client in clients:
         client.start()
-    for word in ("second", "third"):
-        config = cloud.create_config(cloud.create_model(word))
-        cloud.sagemaker.update_endpoint(EndpointName=name, EndpointConfigName=config)
-        assert cloud.end_of_change(name)["EndpointConfigName"] == config
-        cloud.wait_for(lambda word=word: answers[-1] == word)
-    is_over.set()
-    for client in clients:
-        client.join()
+    try:
+        for word in ("second", "third"):
+            config = cloud.create_config(cloud.create_model(word))
+            cloud.sagemaker.update_endpoint(EndpointName=name, EndpointConfigName=config)
+            assert cloud.end_of_change(name)["EndpointConfigName"] == config
+            cloud.wait_for(lambda word=word: answers[-1] == word)
+    finally:
+        is_over.set()
+        for client in clients:
+            client.join()
     assert failures == []
     assert set(answers) == {"first", "second", "third"}
 
