@@ -132,6 +132,9 @@ def show_demo(screen: Screen, summary: Mapping[str, Any], folder: Path, keep: bo
     accepted = counts["accuracy_accepted"]
     deployment = summary["deployment"]
     screen.print()
+    if "checks" in summary["gate"]:
+        show_verdict(screen, summary["gate"])
+        screen.print()
     screen.table(
         "What",
         "Result",

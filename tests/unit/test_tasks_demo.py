@@ -37,6 +37,9 @@ def local_cloud(monkeypatch: pytest.MonkeyPatch, opened: Environment, tmp_path: 
     return noted
 
 
+CHECK = {"name": "recall of bus", "required": "at least 0.85", "found": "0.9", "passed": True}
+
+
 def _summary(**counts: Any) -> dict[str, Any]:
     workflow = {
         "uploaded": 203,
@@ -50,7 +53,7 @@ def _summary(**counts: Any) -> dict[str, Any]:
     }
     return {
         "evaluation": {"accuracy": 0.965, "accuracy_interval": [0.93, 0.98], "threshold": 0.8125},
-        "gate": {"decision": "approve"},
+        "gate": {"decision": "approve", "checks": [CHECK], "comparison": None, "changed": []},
         "deployment": {
             "outcome": "deployed",
             "reason": "",
@@ -77,6 +80,16 @@ def test_a_demo_that_went_well_says_what_came_out_and_where_it_is(
         assert text in out
     assert "build/demo/report.html" in out
     assert local_cloud[-1] == "down"
+
+
+def test_a_demo_shows_what_the_gate_asked_for_and_found(
+    invoke: Callable[..., tuple[int, str, str]],
+    local_cloud: list[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(story, "run", lambda *_args, **_options: _summary())
+    (line,) = [line for line in invoke("demo")[1].splitlines() if "recall of bus" in line]
+    assert line.split() == ["recall", "of", "bus", "at", "least", "0.85", "0.9", "yes"]
 
 
 def test_a_demo_in_which_something_went_wrong_fails_and_says_what(
