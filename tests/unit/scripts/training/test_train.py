@@ -11,77 +11,17 @@ import pytest
 from botocore.client import BaseClient
 from botocore.exceptions import ClientError
 
-from scripts.artifacts import CURRENT_DATASET, Bucket
+from scripts.artifacts import Bucket
 from scripts.environment import Environment
 from scripts.errors import UserError
 from scripts.training import train
-
-ROLE = "arn:aws:iam::123456789012:role/scones-dev-sagemaker"
-DATASET = {
-    "dataset_id": "0123456789ab",
-    "classes": ["bicycle", "motorcycle"],
-    "channels": {
-        part: f"s3://scones-dev-artifacts/datasets/0123456789ab/{part}/"
-        for part in ("train", "validation", "test", "train_lst", "validation_lst")
-    },
-    "counts": {"train": 850, "validation": 150, "test": 200},
-}
-PYTORCH = "763104351884.dkr.ecr.us-east-1.amazonaws.com/pytorch-training:2.6-cpu-py312"
-
-
-def _description(**given: Any) -> dict[str, Any]:
-    job: dict[str, Any] = {
-        "TrainingJobName": "some-job",
-        "TrainingJobArn": "arn:aws:sagemaker:us-east-1:123456789012:training-job/some-job",
-        "TrainingJobStatus": "Completed",
-        "SecondaryStatus": "Completed",
-        "TrainingTimeInSeconds": 133,
-        "ModelArtifacts": {"S3ModelArtifacts": "s3://scones-dev-artifacts/models/x/model.tar.gz"},
-        "FinalMetricDataList": [
-            {"MetricName": "validation:accuracy", "Value": 0.9625, "Timestamp": 1.0}
-        ],
-        "AlgorithmSpecification": {"TrainingInputMode": "File", "TrainingImage": PYTORCH},
-        "CreationTime": 1.0,
-    }
-    return {**job, **given}
-
-
-def _tags(**tags: str) -> dict[str, Any]:
-    return {"Tags": [{"Key": key, "Value": value} for key, value in tags.items()]}
-
-
-@pytest.fixture
-def staged(bucket: Bucket) -> Bucket:
-    bucket.write_json(CURRENT_DATASET, DATASET)
-    for part in ("train", "validation"):
-        key = f"datasets/0123456789ab/{part}_lst/{part}.lst"
-        bucket.s3.put_object(Bucket=bucket.name, Key=key, Body=b"0\t0\tbicycle/0.png\n")
-    return bucket
-
-
-@pytest.fixture
-def sagemaker(aws: Any, staged: Bucket, monkeypatch: pytest.MonkeyPatch) -> Any:
-    """SageMaker accepts the job, which is completed at the first look."""
-    monkeypatch.setattr(train, "POLL_S", 0.0)
-    aws.answers["CreateTrainingJob"] = {
-        "TrainingJobArn": "arn:aws:sagemaker:us-east-1:123456789012:training-job/some-job"
-    }
-    aws.answers["DescribeTrainingJob"] = lambda request: _description(**request)
-    aws.answers["ListTags"] = lambda _request: {"Tags": _job(aws)["Tags"]}
-    return aws
-
-
-def _train(
-    environment: Environment, bucket: Bucket, lines: list[str] | None = None, **options: Any
-) -> train.TrainingResult:
-    on_line = (lines if lines is not None else []).append
-    return train.train(environment, bucket, ROLE, {}, on_line, **options)
-
-
-def _job(sagemaker: Any) -> dict[str, Any]:
-    """The newest job that was submitted."""
-    return dict(sagemaker.made("CreateTrainingJob")[-1])
-
+from tests.unit.scripts.training.jobs import (
+    DATASET,
+    ROLE,
+    described,
+    submitted,
+    train_job,
+)
 
 # The job
 
@@ -89,10 +29,10 @@ def _job(sagemaker: Any) -> dict[str, Any]:
 def test_the_job_trains_on_the_staged_channels_and_never_on_test(
     sagemaker: Any, staged: Bucket, dev: Environment
 ) -> None:
-    _train(dev, staged)
+    train_job(dev, staged)
     channels = {
         channel["ChannelName"]: channel["DataSource"]["S3DataSource"]
-        for channel in _job(sagemaker)["InputDataConfig"]
+        for channel in submitted(sagemaker)["InputDataConfig"]
     }
     assert {name: source["S3Uri"] for name, source in channels.items()} == {
         name: DATASET["channels"][name]  # type: ignore[index]
@@ -105,7 +45,7 @@ def test_the_job_trains_on_the_staged_channels_and_never_on_test(
 def test_the_jobs_name_is_the_environments_and_different_each_time(
     sagemaker: Any, staged: Bucket, dev: Environment
 ) -> None:
-    names = [_train(dev, staged, algorithm=name).job for name in (*train.ALGORITHMS, "builtin")]
+    names = [train_job(dev, staged, algorithm=name).job for name in (*train.ALGORITHMS, "builtin")]
     assert len(set(names)) == 3
     for name, algorithm in zip(names, (*train.ALGORITHMS, "builtin"), strict=True):
         assert re.fullmatch(rf"scones-dev-{algorithm}-\d{{8}}-\d{{6}}-\d{{6}}", name)
@@ -114,15 +54,15 @@ def test_the_jobs_name_is_the_environments_and_different_each_time(
 def test_the_longest_environments_name_still_makes_a_valid_job(
     sagemaker: Any, staged: Bucket
 ) -> None:
-    _train(Environment("e" * 12, "us-east-1", "p" * 12, {}), staged)
-    assert len(_job(sagemaker)["TrainingJobName"]) <= 63
+    train_job(Environment("e" * 12, "us-east-1", "p" * 12, {}), staged)
+    assert len(submitted(sagemaker)["TrainingJobName"]) <= 63
 
 
 def test_the_job_runs_as_the_role_for_at_most_an_hour_on_one_instance(
     sagemaker: Any, staged: Bucket, dev: Environment
 ) -> None:
-    _train(dev, staged)
-    job = _job(sagemaker)
+    train_job(dev, staged)
+    job = submitted(sagemaker)
     assert job["RoleArn"] == ROLE
     assert job["ResourceConfig"]["InstanceCount"] == 1
     assert job["StoppingCondition"]["MaxRuntimeInSeconds"] == 3600
@@ -131,8 +71,8 @@ def test_the_job_runs_as_the_role_for_at_most_an_hour_on_one_instance(
 def test_the_job_says_what_it_belongs_to_and_what_it_was_trained_on(
     sagemaker: Any, staged: Bucket, dev: Environment
 ) -> None:
-    _train(dev, staged)
-    tags = {tag["Key"]: tag["Value"] for tag in _job(sagemaker)["Tags"]}
+    train_job(dev, staged)
+    tags = {tag["Key"]: tag["Value"] for tag in submitted(sagemaker)["Tags"]}
     assert tags == {
         "Project": "scones",
         "Environment": "dev",
@@ -145,7 +85,7 @@ def test_nothing_staged_is_said_before_anything_is_asked_for(
     bucket: Bucket, aws: Any, dev: Environment
 ) -> None:
     with pytest.raises(UserError, match="Run: invoke stage"):
-        _train(dev, bucket)
+        train_job(dev, bucket)
     assert aws.made("CreateTrainingJob") == []
 
 
@@ -163,7 +103,7 @@ def test_two_clouds_one_after_the_other_are_not_confused(
     for url in ("http://127.0.0.1:1111", "http://127.0.0.1:2222"):
         monkeypatch.setenv("AWS_ENDPOINT_URL_SAGEMAKER", url)
         asked.clear()
-        _train(dev, staged)
+        train_job(dev, staged)
         places = {place for operation, place in asked if "Training" in operation}
         assert places == {url}
 
@@ -174,8 +114,8 @@ def test_two_clouds_one_after_the_other_are_not_confused(
 def test_the_result_is_sagemakers_own_account_of_the_job(
     sagemaker: Any, staged: Bucket, dev: Environment
 ) -> None:
-    result = _train(dev, staged)
-    assert result.job == _job(sagemaker)["TrainingJobName"]
+    result = train_job(dev, staged)
+    assert result.job == submitted(sagemaker)["TrainingJobName"]
     assert result.algorithm == "efficientnet"
     assert result.model_uri == "s3://scones-dev-artifacts/models/x/model.tar.gz"
     assert result.dataset_id == "0123456789ab"
@@ -186,16 +126,16 @@ def test_the_result_is_sagemakers_own_account_of_the_job(
 def test_a_job_without_metrics_has_a_result(
     sagemaker: Any, staged: Bucket, dev: Environment
 ) -> None:
-    description = _description()
+    description = described()
     del description["FinalMetricDataList"]
     sagemaker.answers["DescribeTrainingJob"] = lambda request: {**description, **request}
-    assert _train(dev, staged).metrics == {}
+    assert train_job(dev, staged).metrics == {}
 
 
 def test_the_job_is_waited_for(sagemaker: Any, staged: Bucket, dev: Environment) -> None:
-    running = _description(TrainingJobStatus="InProgress", SecondaryStatus="Training")
-    sagemaker.answers["DescribeTrainingJob"] = [running, running, running, _description()]
-    _train(dev, staged)
+    running = described(TrainingJobStatus="InProgress", SecondaryStatus="Training")
+    sagemaker.answers["DescribeTrainingJob"] = [running, running, running, described()]
+    train_job(dev, staged)
     assert len(sagemaker.made("DescribeTrainingJob")) >= 4
 
 
@@ -204,11 +144,11 @@ def test_a_job_that_does_not_complete_ends_in_one_line_with_sagemakers_reason(
     sagemaker: Any, staged: Bucket, dev: Environment, status: str
 ) -> None:
     reason = 'AlgorithmError: ExecuteUserScriptError:\nExitCode 1\nErrorMessage "no pictures"'
-    sagemaker.answers["DescribeTrainingJob"] = _description(
+    sagemaker.answers["DescribeTrainingJob"] = described(
         TrainingJobStatus=status, SecondaryStatus=status, FailureReason=reason
     )
     with pytest.raises(UserError, match=f"ended as {status}: AlgorithmError") as caught:
-        _train(dev, staged)
+        train_job(dev, staged)
     assert "\n" not in str(caught.value)
     assert 'ExitCode 1 ErrorMessage "no pictures"' in str(caught.value)
 
@@ -216,11 +156,11 @@ def test_a_job_that_does_not_complete_ends_in_one_line_with_sagemakers_reason(
 def test_a_job_that_gives_no_reason_says_so(
     sagemaker: Any, staged: Bucket, dev: Environment
 ) -> None:
-    sagemaker.answers["DescribeTrainingJob"] = _description(
+    sagemaker.answers["DescribeTrainingJob"] = described(
         TrainingJobStatus="Stopped", SecondaryStatus="Stopped"
     )
     with pytest.raises(UserError, match="ended as Stopped: no reason was given"):
-        _train(dev, staged)
+        train_job(dev, staged)
 
 
 def test_who_stops_waiting_stops_the_job(
@@ -229,13 +169,13 @@ def test_who_stops_waiting_stops_the_job(
     def interrupt(_seconds: float) -> None:
         raise KeyboardInterrupt
 
-    sagemaker.answers["DescribeTrainingJob"] = _description(
+    sagemaker.answers["DescribeTrainingJob"] = described(
         TrainingJobStatus="InProgress", SecondaryStatus="Training"
     )
     sagemaker.answers["StopTrainingJob"] = {}
     monkeypatch.setattr(time, "sleep", interrupt)
     with pytest.raises(KeyboardInterrupt):
-        _train(dev, staged)
+        train_job(dev, staged)
     (stopped,) = sagemaker.made("StopTrainingJob")
     assert stopped["TrainingJobName"] == "some-job"
 
@@ -246,7 +186,7 @@ def test_only_awss_algorithm_on_this_machine_is_a_stand_in(
     sagemaker: Any, staged: Bucket, name: str, algorithm: str
 ) -> None:
     environment = Environment(name, "us-east-1", "scones", {})
-    result = _train(environment, staged, algorithm=algorithm)
+    result = train_job(environment, staged, algorithm=algorithm)
     assert result.algorithm == algorithm
     assert result.stand_in is (name == "local" and algorithm == "builtin")
 
@@ -274,18 +214,18 @@ def _log(sagemaker: Any, pages: list[list[str]]) -> None:
 def test_each_line_of_the_log_is_passed_on_once_and_in_order(
     sagemaker: Any, staged: Bucket, dev: Environment
 ) -> None:
-    running = _description(TrainingJobStatus="InProgress", SecondaryStatus="Training")
-    sagemaker.answers["DescribeTrainingJob"] = [running, running, _description()]
+    running = described(TrainingJobStatus="InProgress", SecondaryStatus="Training")
+    sagemaker.answers["DescribeTrainingJob"] = [running, running, described()]
     _log(sagemaker, [["one", "two"], ["three"]])
     lines: list[str] = []
-    _train(dev, staged, lines=lines)
+    train_job(dev, staged, lines=lines)
     assert lines == ["one", "two", "three"]
 
 
 def test_only_the_jobs_own_log_is_read(sagemaker: Any, staged: Bucket, dev: Environment) -> None:
     _log(sagemaker, [["one"]])
-    job = _train(dev, staged).job
-    assert job == _job(sagemaker)["TrainingJobName"]
+    job = train_job(dev, staged).job
+    assert job == submitted(sagemaker)["TrainingJobName"]
     (asked,) = sagemaker.made("DescribeLogStreams")
     assert asked["logStreamNamePrefix"] == f"{job}/"
     assert asked["logGroupName"] == "/aws/sagemaker/TrainingJobs"
@@ -295,7 +235,7 @@ def test_a_log_that_does_not_exist_yet_is_no_error(
     sagemaker: Any, staged: Bucket, dev: Environment
 ) -> None:
     lines: list[str] = []
-    _train(dev, staged, lines=lines)
+    train_job(dev, staged, lines=lines)
     assert sagemaker.made("DescribeLogStreams")
     assert lines == []
 
@@ -303,13 +243,13 @@ def test_a_log_that_does_not_exist_yet_is_no_error(
 def test_a_failed_jobs_last_lines_are_passed_on_before_its_reason(
     sagemaker: Any, staged: Bucket, dev: Environment
 ) -> None:
-    sagemaker.answers["DescribeTrainingJob"] = _description(
+    sagemaker.answers["DescribeTrainingJob"] = described(
         TrainingJobStatus="Failed", SecondaryStatus="Failed", FailureReason="AlgorithmError"
     )
     _log(sagemaker, [["Traceback"]])
     lines: list[str] = []
     with pytest.raises(UserError):
-        _train(dev, staged, lines=lines)
+        train_job(dev, staged, lines=lines)
     assert lines == ["Traceback"]
 
 
@@ -318,4 +258,4 @@ def test_a_refused_log_is_not_hidden(
 ) -> None:
     sagemaker.answers["DescribeLogStreams"] = aws_error("AccessDeniedException")
     with pytest.raises(ClientError, match="AccessDenied"):
-        _train(dev, staged)
+        train_job(dev, staged)

@@ -11,79 +11,18 @@ from botocore.exceptions import ClientError
 from scripts.artifacts import CURRENT_DATASET, Bucket
 from scripts.environment import Environment
 from scripts.errors import UserError
-from scripts.training import train
-
-ROLE = "arn:aws:iam::123456789012:role/scones-dev-sagemaker"
-DATASET = {
-    "dataset_id": "0123456789ab",
-    "classes": ["bicycle", "motorcycle"],
-    "channels": {
-        part: f"s3://scones-dev-artifacts/datasets/0123456789ab/{part}/"
-        for part in ("train", "validation", "test", "train_lst", "validation_lst")
-    },
-    "counts": {"train": 850, "validation": 150, "test": 200},
-}
-PYTORCH = "763104351884.dkr.ecr.us-east-1.amazonaws.com/pytorch-training:2.6-cpu-py312"
+from tests.unit.scripts.training.jobs import (
+    described,
+    submitted,
+    tags,
+    train_job,
+)
 
 QUOTA = (
     "The account-level service limit 'ml.p3.2xlarge for training job usage' is {} Instances, with "
     "current utilization of 0 Instances and a request delta of 1 Instances. Please use AWS Service "
     "Quotas to request an increase for this quota."
 )
-
-
-def _description(**given: Any) -> dict[str, Any]:
-    job: dict[str, Any] = {
-        "TrainingJobName": "some-job",
-        "TrainingJobArn": "arn:aws:sagemaker:us-east-1:123456789012:training-job/some-job",
-        "TrainingJobStatus": "Completed",
-        "SecondaryStatus": "Completed",
-        "TrainingTimeInSeconds": 133,
-        "ModelArtifacts": {"S3ModelArtifacts": "s3://scones-dev-artifacts/models/x/model.tar.gz"},
-        "FinalMetricDataList": [
-            {"MetricName": "validation:accuracy", "Value": 0.9625, "Timestamp": 1.0}
-        ],
-        "AlgorithmSpecification": {"TrainingInputMode": "File", "TrainingImage": PYTORCH},
-        "CreationTime": 1.0,
-    }
-    return {**job, **given}
-
-
-def _tags(**tags: str) -> dict[str, Any]:
-    return {"Tags": [{"Key": key, "Value": value} for key, value in tags.items()]}
-
-
-@pytest.fixture
-def staged(bucket: Bucket) -> Bucket:
-    bucket.write_json(CURRENT_DATASET, DATASET)
-    for part in ("train", "validation"):
-        key = f"datasets/0123456789ab/{part}_lst/{part}.lst"
-        bucket.s3.put_object(Bucket=bucket.name, Key=key, Body=b"0\t0\tbicycle/0.png\n")
-    return bucket
-
-
-@pytest.fixture
-def sagemaker(aws: Any, staged: Bucket, monkeypatch: pytest.MonkeyPatch) -> Any:
-    """SageMaker accepts the job, which is completed at the first look."""
-    monkeypatch.setattr(train, "POLL_S", 0.0)
-    aws.answers["CreateTrainingJob"] = {
-        "TrainingJobArn": "arn:aws:sagemaker:us-east-1:123456789012:training-job/some-job"
-    }
-    aws.answers["DescribeTrainingJob"] = lambda request: _description(**request)
-    aws.answers["ListTags"] = lambda _request: {"Tags": _job(aws)["Tags"]}
-    return aws
-
-
-def _train(
-    environment: Environment, bucket: Bucket, lines: list[str] | None = None, **options: Any
-) -> train.TrainingResult:
-    on_line = (lines if lines is not None else []).append
-    return train.train(environment, bucket, ROLE, {}, on_line, **options)
-
-
-def _job(sagemaker: Any) -> dict[str, Any]:
-    """The newest job that was submitted."""
-    return dict(sagemaker.made("CreateTrainingJob")[-1])
 
 
 def _log(sagemaker: Any, pages: list[list[str]]) -> None:
@@ -109,7 +48,7 @@ def _log(sagemaker: Any, pages: list[list[str]]) -> None:
 @pytest.fixture
 def known(sagemaker: Any) -> Any:
     """SageMaker with a job that an earlier command has submitted, of AWS's algorithm."""
-    sagemaker.answers["ListTags"] = _tags(DatasetId="older", Algorithm="builtin")
+    sagemaker.answers["ListTags"] = tags(DatasetId="older", Algorithm="builtin")
     return sagemaker
 
 
@@ -118,7 +57,7 @@ def test_a_job_that_has_completed_returns_at_once_as_what_it_was(
 ) -> None:
     lines: list[str] = []
     _log(known, [["an old line"]])
-    result = _train(dev, staged, lines, job="some-job")
+    result = train_job(dev, staged, lines, job="some-job")
     assert (result.job, result.algorithm, result.dataset_id) == ("some-job", "builtin", "older")
     assert known.made("CreateTrainingJob") == []
     assert lines == []
@@ -127,11 +66,11 @@ def test_a_job_that_has_completed_returns_at_once_as_what_it_was(
 def test_a_job_that_is_running_is_followed_and_not_submitted_again(
     known: Any, staged: Bucket, dev: Environment
 ) -> None:
-    running = _description(TrainingJobStatus="InProgress", SecondaryStatus="Training")
-    known.answers["DescribeTrainingJob"] = [running, running, _description()]
+    running = described(TrainingJobStatus="InProgress", SecondaryStatus="Training")
+    known.answers["DescribeTrainingJob"] = [running, running, described()]
     _log(known, [["from its beginning"], ["to its end"]])
     lines: list[str] = []
-    assert _train(dev, staged, lines, job="some-job").seconds == 133
+    assert train_job(dev, staged, lines, job="some-job").seconds == 133
     assert lines == ["from its beginning", "to its end"]
     assert known.made("CreateTrainingJob") == []
 
@@ -140,11 +79,11 @@ def test_a_job_that_is_running_is_followed_and_not_submitted_again(
 def test_a_job_that_has_failed_is_not_tried_again_under_its_name(
     known: Any, staged: Bucket, dev: Environment, status: str
 ) -> None:
-    known.answers["DescribeTrainingJob"] = _description(
+    known.answers["DescribeTrainingJob"] = described(
         TrainingJobStatus=status, SecondaryStatus=status, FailureReason="no pictures"
     )
     with pytest.raises(UserError, match=f"some-job ended as {status}: no pictures"):
-        _train(dev, staged, job="some-job")
+        train_job(dev, staged, job="some-job")
     assert known.made("CreateTrainingJob") == []
 
 
@@ -152,16 +91,16 @@ def test_a_job_is_found_again_without_a_staged_data_set(
     known: Any, staged: Bucket, dev: Environment
 ) -> None:
     staged.s3.delete_object(Bucket=staged.name, Key=CURRENT_DATASET)
-    assert _train(dev, staged, job="some-job").dataset_id == "older"
+    assert train_job(dev, staged, job="some-job").dataset_id == "older"
 
 
 def test_a_job_that_is_not_there_is_submitted_under_the_name_it_was_given(
     sagemaker: Any, staged: Bucket, dev: Environment, aws_error: Callable[..., ClientError]
 ) -> None:
     missing = aws_error("ValidationException", "Requested resource not found.")
-    sagemaker.answers["DescribeTrainingJob"] = [missing, _description()]
-    _train(dev, staged, job="some-job")
-    assert _job(sagemaker)["TrainingJobName"] == "some-job"
+    sagemaker.answers["DescribeTrainingJob"] = [missing, described()]
+    train_job(dev, staged, job="some-job")
+    assert submitted(sagemaker)["TrainingJobName"] == "some-job"
 
 
 def test_a_refusal_is_not_taken_for_a_job_that_is_not_there(
@@ -169,20 +108,20 @@ def test_a_refusal_is_not_taken_for_a_job_that_is_not_there(
 ) -> None:
     sagemaker.answers["DescribeTrainingJob"] = aws_error("AccessDeniedException", "no")
     with pytest.raises(ClientError, match="AccessDenied"):
-        _train(dev, staged, job="some-job")
+        train_job(dev, staged, job="some-job")
     assert sagemaker.made("CreateTrainingJob") == []
 
 
 def test_a_job_from_before_there_were_tags_is_known_by_its_image(
     known: Any, staged: Bucket, dev: Environment
 ) -> None:
-    known.answers["ListTags"] = _tags()
-    assert _train(dev, staged, job="some-job").algorithm == "efficientnet"
+    known.answers["ListTags"] = tags()
+    assert train_job(dev, staged, job="some-job").algorithm == "efficientnet"
     image = "811284229777.dkr.ecr.us-east-1.amazonaws.com/image-classification:1"
-    known.answers["DescribeTrainingJob"] = _description(
+    known.answers["DescribeTrainingJob"] = described(
         AlgorithmSpecification={"TrainingInputMode": "File", "TrainingImage": image}
     )
-    assert _train(dev, staged, job="some-job").algorithm == "builtin"
+    assert train_job(dev, staged, job="some-job").algorithm == "builtin"
 
 
 # What is not possible
@@ -192,7 +131,7 @@ def test_an_algorithm_that_there_is_not_is_named_with_those_that_there_are(
     sagemaker: Any, staged: Bucket, dev: Environment
 ) -> None:
     with pytest.raises(UserError, match=r"no algorithm 'resnet': use efficientnet or builtin\."):
-        _train(dev, staged, algorithm="resnet")
+        train_job(dev, staged, algorithm="resnet")
     assert sagemaker.made("CreateTrainingJob") == []
 
 
@@ -201,7 +140,7 @@ def test_an_instance_type_that_sagemaker_does_not_have_is_answered_with_ones_lik
     sagemaker: Any, staged: Bucket, dev: Environment, algorithm: str
 ) -> None:
     with pytest.raises(UserError, match=r"'ml.p3.2xlage': choose for example .*ml\.p3\.2xlarge"):
-        _train(dev, staged, algorithm=algorithm, instance_type="ml.p3.2xlage")
+        train_job(dev, staged, algorithm=algorithm, instance_type="ml.p3.2xlage")
     assert sagemaker.made("CreateTrainingJob") == []
 
 
@@ -210,7 +149,7 @@ def test_a_gpu_quota_of_0_ends_in_one_line_with_both_ways_out(
 ) -> None:
     sagemaker.answers["CreateTrainingJob"] = aws_error("ResourceLimitExceeded", QUOTA.format(0))
     with pytest.raises(UserError) as caught:
-        _train(dev, staged, algorithm="builtin")
+        train_job(dev, staged, algorithm="builtin")
     words = str(caught.value)
     assert "'ml.p3.2xlarge for training job usage' is 0 in us-east-1" in words
     assert "Service Quotas" in words
@@ -223,7 +162,7 @@ def test_a_quota_that_is_in_use_is_not_called_0(
 ) -> None:
     sagemaker.answers["CreateTrainingJob"] = aws_error("ResourceLimitExceeded", QUOTA.format(2))
     with pytest.raises(UserError, match="usage' of 2 is used up"):
-        _train(dev, staged, algorithm="builtin")
+        train_job(dev, staged, algorithm="builtin")
 
 
 def test_a_quota_whose_message_is_worded_differently_is_still_one_line(
@@ -231,7 +170,7 @@ def test_a_quota_whose_message_is_worded_differently_is_still_one_line(
 ) -> None:
     sagemaker.answers["CreateTrainingJob"] = aws_error("ResourceLimitExceeded", "Too many.")
     with pytest.raises(UserError, match=r"'ml\.g5\.xlarge for training job usage' is used up"):
-        _train(dev, staged, algorithm="builtin", instance_type="ml.g5.xlarge")
+        train_job(dev, staged, algorithm="builtin", instance_type="ml.g5.xlarge")
 
 
 def test_a_quota_for_the_usual_cpu_leads_to_another_one(
@@ -241,7 +180,7 @@ def test_a_quota_for_the_usual_cpu_leads_to_another_one(
     with pytest.raises(
         UserError, match=r"--algorithm efficientnet --instance-type ml\.c5\.2xlarge"
     ):
-        _train(dev, staged)
+        train_job(dev, staged)
 
 
 def test_another_refusal_of_the_job_is_not_taken_for_a_quota(
@@ -249,4 +188,4 @@ def test_another_refusal_of_the_job_is_not_taken_for_a_quota(
 ) -> None:
     sagemaker.answers["CreateTrainingJob"] = aws_error("AccessDeniedException", "no")
     with pytest.raises(ClientError, match="AccessDenied"):
-        _train(dev, staged)
+        train_job(dev, staged)
