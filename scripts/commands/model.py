@@ -24,6 +24,12 @@ from scripts.serving import deployment as deployment_module
 from scripts.serving import registry, release
 from scripts.training.train import EFFICIENTNET
 
+_DECISION_HELP = {
+    "version": "number, as in `invoke models`",
+    "reason": "why; recorded with the version",
+    "env": ENV_HELP,
+}
+
 
 @task(
     help={
@@ -116,28 +122,14 @@ def models(_: Context, env: str = DEFAULT_ENV) -> None:
     tables.show_models(screen, shown, live.model_name if live else None)
 
 
-@task(
-    positional=["version"],
-    help={
-        "version": "number, as in `invoke models`",
-        "reason": "why; recorded with the version",
-        "env": ENV_HELP,
-    },
-)
+@task(positional=["version"], help=_DECISION_HELP)
 @friendly
 def approve(_: Context, version: str, reason: str = "", env: str = DEFAULT_ENV) -> None:
     """Approve a version that waits for a person."""
     print(release.settle(use(env), version, registry.APPROVED, stated(reason)))
 
 
-@task(
-    positional=["version"],
-    help={
-        "version": "number, as in `invoke models`",
-        "reason": "why; recorded with the version",
-        "env": ENV_HELP,
-    },
-)
+@task(positional=["version"], help=_DECISION_HELP)
 @friendly
 def reject(_: Context, version: str, reason: str = "", env: str = DEFAULT_ENV) -> None:
     """Reject a version that waits for a person."""

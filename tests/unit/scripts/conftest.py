@@ -7,10 +7,17 @@ import json
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
-from scripts import environment
+from scripts import environment, pipeline, retrain
+from scripts.artifacts import Bucket, dataset_key
+from scripts.pipeline import Provisioned
+from scripts.serving import registry, release
+from scripts.training.train import TrainingResult
+from tests.unit.scripts.retraining_steps import Steps
 
 LOCAL_URL = "http://127.0.0.1:4566"
 
@@ -70,3 +77,48 @@ def aws_config(monkeypatch: pytest.MonkeyPatch, here: Path) -> Callable[[str], N
         (folder / "credentials").write_text(f"[default]\n{keys}")
 
     return write
+
+
+@pytest.fixture
+def steps(monkeypatch: pytest.MonkeyPatch, bucket: Bucket) -> Steps:
+    """Every step of a retraining, without AWS; its document and its lease are real."""
+    steps = Steps()
+    provisioned = Provisioned({"sagemaker_role_arn": "arn:aws:iam::123456789012:role/r"}, bucket)
+
+    def train_model(
+        *_args: Any, job: str | None, dataset_id: str | None, **_options: Any
+    ) -> TrainingResult:
+        steps.jobs.append(job)
+        steps.datasets.append(dataset_id)
+        steps.do("train")
+        return TrainingResult(str(job), "efficientnet", "s3://b/m", "0123456789ab", 70, {})
+
+    def deploy_endpoint(*_args: Any, config: str | None, **_options: Any) -> None:
+        steps.configs.append(config)
+        steps.do("roll out")
+
+    def noting(step: str, result: Any) -> Callable[..., Any]:
+        def call(*_args: Any, **_options: Any) -> Any:
+            steps.do(step)
+            return result
+
+        return call
+
+    evaluation = SimpleNamespace(document=lambda: {"accuracy": 0.96})
+    verdict = SimpleNamespace(document=lambda: {"decision": "approve"})
+    monkeypatch.setattr(pipeline, "open_provisioned", lambda _environment: provisioned)
+    monkeypatch.setattr(pipeline, "train_model", train_model)
+    monkeypatch.setattr(pipeline, "evaluate_model", noting("evaluate", (None, evaluation)))
+    monkeypatch.setattr(pipeline, "build_packages", lambda *_args: None)
+    monkeypatch.setattr(pipeline, "provision", noting("apply", provisioned))
+    monkeypatch.setattr(retrain, "_stage", noting("stage", "0123456789ab"))
+    monkeypatch.setattr(
+        release,
+        "gate_model",
+        lambda *_args: (steps.do("gate"), (steps.version(), verdict))[1],
+    )
+    monkeypatch.setattr(release, "deploy_endpoint", deploy_endpoint)
+    monkeypatch.setattr(registry, "find", lambda _environment, _which: steps.version())
+    staged = {"dataset_id": "0123456789ab", "counts": {}}
+    bucket.write_json(dataset_key("0123456789ab"), staged)
+    return steps
