@@ -25,6 +25,8 @@ kilobytes can hold hundreds, each as long to decode as the whole picture."""
 
 _PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _PNG_KEPT = {b"PLTE", b"tRNS", b"IDAT", b"IEND"}
+# The first of each: one picture, or one frame of an animation.
+_WEBP_KEPT = {b"VP8X", b"ALPH", b"VP8 ", b"VP8L", b"ANIM", b"ANMF"}
 _JPEG_SIZES = {0xC0, 0xC1, 0xC2, 0xC3, 0xC5, 0xC6, 0xC7, 0xC9, 0xCA, 0xCB, 0xCD, 0xCE, 0xCF}
 _JPEG_EXIF = 0xE1
 _JPEG_START_OF_SCAN = 0xDA
@@ -193,19 +195,33 @@ def _webp_header(data: bytes) -> Header | None:
     return None
 
 
+def _webp_chunks(data: bytes) -> Iterator[tuple[bytes, int, int]]:
+    """Type, start and end of each chunk; the end includes the padding of an odd one."""
+    start = 12
+    for _ in range(MAX_PARTS):
+        if start + 8 > len(data):
+            return
+        end = start + 8 + int.from_bytes(data[start + 4 : start + 8], "little")
+        end += end % 2
+        yield data[start : start + 4], start, end
+        start = end
+    raise _damaged(f"The WebP file has more than {MAX_PARTS} parts.")
+
+
 def _webp_essentials(data: bytes) -> Essentials:
     size = 8 + int.from_bytes(data[4:8], "little")
     if size > len(data):
         raise _damaged("The WebP file is cut off.")
-    orientation, start = 1, 12
-    for _ in range(MAX_PARTS):
-        if start + 8 > size:
-            break
-        end = start + 8 + int.from_bytes(data[start + 4 : start + 8], "little")
-        if data[start : start + 4] == b"EXIF":
+    data = data[:size]
+    kept, orientation, wanted = [], 1, set(_WEBP_KEPT)
+    for kind, start, end in _webp_chunks(data):
+        if kind == b"EXIF":
             orientation = _orientation(data[start + 8 : end])
-        start = end + end % 2
-    return Essentials(data[:size], orientation)
+        if kind in wanted:
+            kept.append(data[start:end])
+            wanted.remove(kind)
+    body = b"WEBP" + b"".join(kept)
+    return Essentials(b"RIFF" + struct.pack("<I", len(body)) + body, orientation)
 
 
 def _orientation(exif: bytes) -> int:

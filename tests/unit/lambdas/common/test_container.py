@@ -2,7 +2,7 @@
 
 import struct
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import pytest
 from PIL import Image
@@ -136,6 +136,15 @@ def test_a_progressive_jpeg_with_endless_scans_is_damaged(encode: Encode, noise:
     assert caught.value.reason is Reason.DAMAGED
 
 
+def test_a_jpeg_ends_at_a_segment_that_is_shorter_than_its_own_length(
+    encode: Encode, noise: Noise
+) -> None:
+    upload = encode(noise(32, 32), "JPEG")
+    with pytest.raises(Rejected) as caught:
+        read_header(upload[:2] + b"\xff\xfe\x00\x01" + upload[2:])
+    assert caught.value.reason is Reason.NOT_AN_IMAGE
+
+
 def test_a_jpeg_without_a_scan_is_damaged(encode: Encode, noise: Noise) -> None:
     upload = encode(noise(32, 32), "JPEG")
     with pytest.raises(Rejected) as caught:
@@ -148,4 +157,33 @@ def test_a_webp_ends_where_its_container_says(encode: Encode, noise: Noise) -> N
     assert essentials_of(upload + b"trailing").data == upload
     with pytest.raises(Rejected) as caught:
         essentials_of(upload[:-1])
+    assert caught.value.reason is Reason.DAMAGED
+
+
+def webp(chunks: Iterable[tuple[bytes, bytes]]) -> bytes:
+    """A WebP made by hand, its odd chunks padded."""
+    parts = [
+        kind + struct.pack("<I", len(data)) + data + b"\0" * (len(data) % 2)
+        for kind, data in chunks
+    ]
+    body = b"WEBP" + b"".join(parts)
+    return b"RIFF" + struct.pack("<I", len(body)) + body
+
+
+def test_only_the_chunks_that_hold_a_webp_s_first_picture_are_kept() -> None:
+    picture = [(b"VP8X", bytes(10)), (b"ANIM", bytes(6)), (b"ANMF", b"first frame")]
+    extra = [(b"ICCP", b"p"), (b"EXIF", exif_with(6)), (b"ANMF", b"second"), (b"XMP ", b"x")]
+    essentials = essentials_of(webp([*picture, *extra]))
+    assert essentials == Essentials(webp(picture), 6)
+
+
+def test_a_chunk_behind_the_end_of_a_webp_counts_for_nothing() -> None:
+    picture = webp([(b"VP8X", bytes(10))])
+    trailing = webp([(b"EXIF", exif_with(6))])[12:]
+    assert essentials_of(picture + trailing) == Essentials(picture, 1)
+
+
+def test_a_webp_with_endless_chunks_is_damaged() -> None:
+    with pytest.raises(Rejected) as caught:
+        essentials_of(webp([(b"VP8X", bytes(10))] * (MAX_PARTS + 1)))
     assert caught.value.reason is Reason.DAMAGED

@@ -8,6 +8,8 @@ from collections.abc import Callable
 import pytest
 from PIL import Image, ImageChops, ImageFile, ImageOps, ImageStat
 
+from lambdas.common import picture as picture_rules
+from lambdas.common.container import Header
 from lambdas.common.errors import Reason, Rejected
 from lambdas.common.picture import (
     MAX_PICTURE_BYTES,
@@ -145,6 +147,13 @@ def test_exactly_the_allowed_number_of_pixels_is_decoded(encode: Encode, noise: 
     with pytest.raises(Rejected) as caught:
         normalise(upload, 128, 32 * 40 - 1)
     assert caught.value.reason is Reason.TOO_MANY_PIXELS
+
+
+def test_a_picture_that_turns_out_to_have_another_size_than_its_header_is_never_decoded(
+    encode: Encode, noise: Noise, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(picture_rules, "read_header", lambda _: Header("PNG", 16, 16))
+    assert why(encode(noise(32, 32), "PNG")) is Reason.DAMAGED
 
 
 def test_a_picture_of_0_x_0_pixels_is_damaged(png: Png) -> None:

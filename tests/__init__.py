@@ -1,0 +1,1 @@
+"""A package of its own: some installed ones bring a `tests`, too."""
