@@ -16,13 +16,16 @@ from lambdas.common.errors import InvalidInput, Rejected
 UNVERSIONED = "null"
 """S3's own name for the version of an object in a bucket without versioning."""
 
-MAX_KEY_BYTES = 1024
+MAX_FIELD_BYTES = 1024
+"""S3's limit for keys and version ids; no other field of the input is longer."""
+
 MAX_IMAGE_BYTES = 196_608
 """What fits into the state machine's 262,144 bytes as base64: nothing larger can have arrived."""
 
 CONTENT_TYPES = ("image/png", "image/jpeg")
 
-_INPUT_FIELDS = ("s3_bucket", "s3_key", "version_id", "redrive_of")
+_OPTIONAL_INPUT_FIELDS = ("version_id", "sequencer", "redrive_of")
+_INPUT_FIELDS = ("s3_bucket", "s3_key", *_OPTIONAL_INPUT_FIELDS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,14 +84,12 @@ def parse_input(event: object) -> Upload:
     for name in fields:
         if name not in _INPUT_FIELDS:
             raise InvalidInput(f"{_shown(name)}: not a field of the input")
-    bucket = _text(fields, "s3_bucket")
-    key = _text(fields, "s3_key")
-    if len(key.encode()) > MAX_KEY_BYTES:
-        raise InvalidInput(f"s3_key: longer than {MAX_KEY_BYTES} bytes")
-    version_id = _text(fields, "version_id") if "version_id" in fields else None
-    if "redrive_of" in fields:
-        _text(fields, "redrive_of")
-    return Upload(bucket, key, version_id)
+    optional = [name for name in _OPTIONAL_INPUT_FIELDS if name in fields]
+    given = {name: _text(fields, name) for name in ("s3_bucket", "s3_key", *optional)}
+    for name, value in given.items():
+        if len(value.encode()) > MAX_FIELD_BYTES:
+            raise InvalidInput(f"{name}: longer than {MAX_FIELD_BYTES} bytes")
+    return Upload(given["s3_bucket"], given["s3_key"], given.get("version_id"))
 
 
 def parse_prepared(event: object) -> Prepared:
@@ -201,4 +202,4 @@ def _kind(value: object) -> str:
 
 def _shown(name: object) -> str:
     """A stranger's field name, short and on one line."""
-    return ascii(str(name)[:40])
+    return ascii(str(name)[:40])[:60]

@@ -1,8 +1,7 @@
 """Filter: compare the top score with the threshold, and assign the driver where it is enough.
 
 Each decision is also a metric, 1 for low confidence and 0 otherwise: its average is the rate that
-an alarm watches. It travels in the log (CloudWatch's embedded metric format), so that publishing
-it takes no call and no permission.
+an alarm watches.
 """
 
 import os
@@ -10,11 +9,9 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from aws_lambda_powertools import Logger, single_metric
-from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from lambdas.common import environment, messages, scores
+from lambdas.common import environment, logs, messages, metrics, scores
 from lambdas.common.decision import Assignment, decide, parse_assignments
 from lambdas.common.errors import THRESHOLD_CONFIDENCE_NOT_MET, InvalidSettings
 
@@ -23,16 +20,11 @@ METRIC = "LowConfidence"
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """The rule in force: threshold in [0, 1], and what low confidence leads to.
-
-    The metric is published under `metric_namespace`, for the environment called `environment`.
-    """
+    """The rule in force: threshold in [0, 1], and what low confidence leads to."""
 
     threshold: float
     low_confidence_fails: bool
     assignments: Mapping[str, Assignment]
-    metric_namespace: str
-    environment: str
 
 
 def load_settings(variables: Mapping[str, str]) -> Settings:
@@ -44,13 +36,12 @@ def load_settings(variables: Mapping[str, str]) -> Settings:
         assignments=parse_assignments(
             environment.json_object(variables, "ASSIGNMENTS"), "ASSIGNMENTS"
         ),
-        metric_namespace=environment.text(variables, "METRIC_NAMESPACE"),
-        environment=environment.text(variables, "ENVIRONMENT"),
     )
 
 
 SETTINGS = load_settings(os.environ)
-logger = Logger()
+METRICS = metrics.load_publisher(os.environ, "filter")
+logger = logs.open_logger()
 
 
 @logger.inject_lambda_context(clear_state=True)
@@ -59,9 +50,9 @@ def handle(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     try:
         message = decide_on(event, SETTINGS)
     except THRESHOLD_CONFIDENCE_NOT_MET:
-        count_low_confidence(True, SETTINGS)
+        METRICS.count(METRIC, 1)
         raise
-    count_low_confidence(message["decision"] == "review", SETTINGS)
+    METRICS.count(METRIC, float(message["decision"] == "review"))
     logger.info(
         message["decision"],
         image=message["image"],
@@ -70,19 +61,6 @@ def handle(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
         threshold=message["threshold"],
     )
     return message
-
-
-def count_low_confidence(is_low: bool, settings: Settings) -> None:
-    """Publish one decision, as a line of the log."""
-    with single_metric(
-        METRIC,
-        MetricUnit.Count,
-        float(is_low),
-        namespace=settings.metric_namespace,
-        # Powertools adds `service` by itself where its own variable is set: here it always is.
-        default_dimensions={"Environment": settings.environment, "service": "filter"},
-    ):
-        pass
 
 
 def decide_on(event: object, settings: Settings) -> dict[str, Any]:

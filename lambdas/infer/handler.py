@@ -10,12 +10,11 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 import boto3
-from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-from lambdas.common import environment, messages, scores
+from lambdas.common import environment, logs, messages, scores
 from lambdas.common.aws_errors import CALL_ERRORS, error_code, in_workflow_terms
 from lambdas.common.errors import BadScores, Reason, Rejected
 from lambdas.common.messages import Prepared
@@ -55,7 +54,7 @@ def load_settings(variables: Mapping[str, str]) -> Settings:
 
 SETTINGS = load_settings(os.environ)
 CLIENT: Endpoint = boto3.client("sagemaker-runtime", config=ENDPOINT_CONFIG)
-logger = Logger()
+logger = logs.open_logger()
 
 
 @logger.inject_lambda_context(clear_state=True)

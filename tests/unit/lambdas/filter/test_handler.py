@@ -88,8 +88,6 @@ def test_a_wrong_message_is_refused() -> None:
         ("LOW_CONFIDENCE_ACTION", "ignore"),
         ("ASSIGNMENTS", "{}}"),
         ("ASSIGNMENTS", '{"bicycle": {}}'),
-        ("METRIC_NAMESPACE", ""),
-        ("ENVIRONMENT", ""),
     ],
 )
 def test_a_wrong_setting_is_named(environment: dict[str, str], name: str, value: str) -> None:

@@ -184,6 +184,16 @@ def test_a_key_that_ends_in_a_slash_is_ignored_without_a_call(stub: Stubber) -> 
     assert message["image"]["version_id"] == "v1"
 
 
+def test_a_folder_marker_is_counted(
+    stub: Stubber, lambda_context: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    handler.handle(event("incoming/folder/", "v1"), lambda_context)
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    [metric] = [line for line in lines if "_aws" in line]
+    assert metric["Ignored"] == [1]
+    assert (metric["Environment"], metric["service"]) == ("test", "serialize")
+
+
 @pytest.mark.parametrize(
     ("content", "reason"),
     [(b"", "empty"), (b"<html>", "not_an_image"), (b"\x89PNG\r\n\x1a\n", "not_an_image")],
