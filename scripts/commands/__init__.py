@@ -2,6 +2,7 @@
 
 import errno
 import functools
+import math
 import os
 import signal
 import traceback
@@ -86,6 +87,27 @@ def seconds(text: str | None) -> int | None:
     if not text.isdecimal():
         raise UserError(f"'{text}' is no number of seconds. Give a whole one, such as 600.")
     return int(text)
+
+
+def number(text: str, name: str) -> float:
+    """A finite number from the command line. Raises UserError for anything else."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not math.isfinite(value):
+        raise UserError(f"'{text}' is no number: give --{name} one, such as 0.5.")
+    return value
+
+
+def confirm(question: str, answer: str = "yes") -> None:
+    """Ask a person. Raises UserError unless they type `answer`."""
+    try:
+        typed = input(f"{question} Type {answer}: ")
+    except EOFError as error:
+        raise UserError("Nobody is there to answer, so nothing was done. Add --yes.") from error
+    if typed.strip() != answer:
+        raise UserError("Nothing was done.")
 
 
 def use(env: str) -> Environment:

@@ -1,6 +1,8 @@
 """This machine: setting it up, the demo, and the local cloud."""
 
+import math
 import sys
+import time
 from pathlib import Path
 
 from invoke import Context, Exit, task
@@ -10,6 +12,7 @@ from scripts.commands import (
     GATE_HELP,
     SET_HELP,
     friendly,
+    number,
     settings,
     use,
 )
@@ -19,8 +22,10 @@ from scripts.environment import (
     LOCAL,
     LOCAL_CLOUD,
 )
+from scripts.errors import UserError
 from scripts.evaluation.gate import Rule
-from scripts.localcloud import control
+from scripts.localcloud import control, faults
+from scripts.localcloud.faults import Fault
 from scripts.provisioning import terraform_release
 
 
@@ -102,3 +107,56 @@ def cloud_status(_: Context) -> None:
     """Say whether the local cloud is running, and where."""
     cloud = control.find()
     print(f"Running, process {cloud.pid}." if cloud else "Not running. Start it: invoke cloud.up")
+
+
+@task
+@friendly
+def cloud_faults(_: Context) -> None:
+    """Show every fault that can be caused in the local cloud."""
+    rows: list[tuple[str, ...]] = [
+        (kind, at, text) for at, kinds in faults.KINDS.items() for kind, text in kinds.items()
+    ]
+    Screen().table("Fault", "At", "What happens", rows=rows)
+
+
+@task(
+    positional=["kind"],
+    help={
+        "kind": "such as throttle: see `invoke cloud.faults`",
+        "at": "operation that goes wrong",
+        "of": "only requests that hold this text, such as a name",
+        "share": "share of the calls, above 0 and up to 1",
+        "seconds": "how long; until `invoke cloud.heal` by default",
+        "body": "what an answer of the kind nonsense says",
+    },
+)
+@friendly
+def cloud_fault(
+    _: Context,
+    kind: str,
+    at: str = "InvokeEndpoint",
+    of: str = "",
+    share: str = "1",
+    seconds: str | None = None,
+    body: str | None = None,
+) -> None:
+    """Cause a fault in the local cloud, to see what the safeguards make of it."""
+    lasting_s = number(seconds, "seconds") if seconds else math.inf
+    fault = Fault(at, kind, number(share, "share"), time.time() + lasting_s, of, body)
+    faults.cause(running_cloud(), fault)
+    end = "until `invoke cloud.heal`" if lasting_s == math.inf else f"for {lasting_s:g} s"
+    print(f"From now on, {end}: {faults.KINDS[at][kind]}.")
+
+
+@task
+@friendly
+def cloud_heal(_: Context) -> None:
+    """End every fault that was caused in the local cloud."""
+    print(f"Faults ended: {faults.heal(running_cloud())}")
+
+
+def running_cloud() -> Path:
+    """The folder of the local cloud. Raises UserError when none is running there."""
+    if control.find() is None:
+        raise UserError("The local cloud is not running. Start it: invoke cloud.up")
+    return LOCAL_CLOUD

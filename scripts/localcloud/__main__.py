@@ -27,7 +27,7 @@ import psutil
 
 from scripts import processes
 from scripts.environment import DEFAULT_REGION, ROOT, dummy_credentials
-from scripts.localcloud import lambda_bootstrap
+from scripts.localcloud import faults, lambda_bootstrap
 from scripts.localcloud.aws import Aws
 from scripts.localcloud.sagemaker import SageMaker
 from scripts.localcloud.server import Server
@@ -41,6 +41,7 @@ PORTS = range(20_000, 32_000)
 # else is removed: somebody may have named a folder that holds more.
 OURS = (
     *("cloud.json", "cloud.json.tmp", "environment", "layers", "ministack.log"),
+    *(faults.FILE, f"{faults.FILE}.tmp"),
     *("s3", "sagemaker", "state", "tmp"),
 )
 
@@ -66,7 +67,7 @@ def main(folder: Path) -> int:
 
 def _run(folder: Path, stopping: threading.Event) -> int:
     url = f"http://127.0.0.1:{_free_port()}"
-    server = Server(SageMaker(Aws(DEFAULT_REGION, url, folder / "sagemaker")))
+    server = Server(SageMaker(Aws(DEFAULT_REGION, url, folder / "sagemaker")), folder / faults.FILE)
     sagemaker_url = f"http://127.0.0.1:{server.server_port}"
     endpoints = {
         "AWS_ENDPOINT_URL": url,
@@ -145,6 +146,7 @@ def _start_emulator(folder: Path, endpoints: dict[str, str]) -> "subprocess.Pope
         "LOCAL_LAMBDA_PYTHON": sys.executable,
         "LOCAL_LAMBDA_BOOTSTRAP": lambda_bootstrap.__file__,
         "LOCAL_LAMBDA_LAYERS": str(folder / "layers"),
+        "LOCAL_CLOUD_FAULTS": str(folder / faults.FILE),
     }
     with (folder / "ministack.log").open("wb") as log:
         return processes.start_guarded(

@@ -15,7 +15,7 @@ from typing import Any
 from xml.sax.saxutils import escape
 
 from ministack.core.responses import request_scope
-from ministack.services import cloudwatch, cloudwatch_logs
+from ministack.services import cloudwatch, cloudwatch_logs, eventbridge
 
 from scripts.localcloud import alarms, embedded_metrics
 
@@ -160,7 +160,24 @@ def look(alarm: dict[str, Any], seen: Seen | None, now_s: float) -> Seen | None:
         cloudwatch._record_history(alarm["AlarmName"], before, state, reason)
         cloudwatch._dispatch_alarm_actions(alarm, before, state, reason)
         cloudwatch._evaluate_parent_alarms(alarm)
+        eventbridge._put_events({"Entries": [_event(alarm, before)]}, allow_aws_source=True)
     return Seen(alarm, end_s, points)
+
+
+def _event(alarm: dict[str, Any], before: str) -> dict[str, Any]:
+    """What CloudWatch tells EventBridge of a new state, as far as rules look at it."""
+    detail = {
+        "alarmName": alarm["AlarmName"],
+        "state": {"value": alarm["StateValue"], "reason": alarm["StateReason"]},
+        "previousState": {"value": before},
+        "configuration": {"description": alarm.get("AlarmDescription", "")},
+    }
+    return {
+        "Source": "aws.cloudwatch",
+        "DetailType": "CloudWatch Alarm State Change",
+        "Detail": json.dumps(detail),
+        "Resources": [alarm["AlarmArn"]],
+    }
 
 
 def _statistics(alarm: dict[str, Any], starts: list[int]) -> list[alarms.Point]:

@@ -5,19 +5,27 @@
 Each function below mends one difference from AWS that was met with ministack 1.5.33, and can go
 when a release does not need it. Without them `terraform plan` shows changes right after an apply,
 and the event of an upload does not say which version of the object it is about. Those of CloudWatch
-are in emulated_cloudwatch.py.
+are in emulated_cloudwatch.py, those of IAM in emulated_iam.py. Faults that are caused on purpose
+are in emulated_faults.py.
 """
 
 import json
+import os
 import random
 import threading
 from collections import defaultdict
+from pathlib import Path
 from typing import Any
 
 from ministack.app import main
 from ministack.services import eventbridge, lambda_svc, s3, stepfunctions
 
-from scripts.localcloud import emulated_cloudwatch
+from scripts.localcloud import (
+    emulated_cloudwatch,
+    emulated_faults,
+    emulated_iam,
+    emulated_queue_metrics,
+)
 
 ENVIRONMENTS_A_FUNCTION = 4
 
@@ -118,6 +126,12 @@ def _wait_between_retries_as_aws_does() -> None:
     stepfunctions._find_matching_retrier = found
 
 
+def _answer_sdk_calls_of_sqs_as_aws_does() -> None:
+    """A state machine's aws-sdk:sqs calls are answered in the members of SQS's JSON protocol; the
+    answers that ministack makes of the older protocol's XML have no `Messages`."""
+    stepfunctions._AWS_SDK_SERVICE_MAP["sqs"] = {"target_prefix": "AmazonSQS", "protocol": "json"}
+
+
 def _share_a_few_lambda_environments() -> None:
     """Calls of a function wait for one of a few processes instead of starting one each.
 
@@ -139,12 +153,16 @@ def _share_a_few_lambda_environments() -> None:
 
 def start() -> None:
     """Run the emulator until it is stopped; its settings are environment variables."""
+    emulated_faults.inject(Path(os.environ["LOCAL_CLOUD_FAULTS"]))
     _name_object_versions_in_events()
     _remember_tracing_of_state_machines()
     _name_throttling_as_aws_does()
     _wait_between_retries_as_aws_does()
+    _answer_sdk_calls_of_sqs_as_aws_does()
     _share_a_few_lambda_environments()
     emulated_cloudwatch.mend()
+    emulated_iam.mend()
+    emulated_queue_metrics.publish()
     main()
 
 

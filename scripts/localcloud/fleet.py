@@ -7,7 +7,9 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
+from scripts.localcloud import endpoint_faults
 from scripts.localcloud.capture import CaptureWriter, Exchange
+from scripts.localcloud.faults import Fault
 from scripts.localcloud.hosting import ANSWER_TIMEOUT_S, Answer, Instance, Unreachable
 from scripts.localcloud.metrics import Measurement, MetricsWriter
 from scripts.localcloud.records import Record
@@ -16,7 +18,7 @@ from scripts.localcloud.strategy import Desired
 
 @dataclass(frozen=True)
 class Invocation:
-    """One InvokeEndpoint request."""
+    """One InvokeEndpoint request, and the fault of the model that it runs into, if any."""
 
     body: bytes
     content_type: str = "application/octet-stream"
@@ -24,6 +26,7 @@ class Invocation:
     inference_id: str | None = None
     custom_attributes: str | None = None
     target_variant: str | None = None
+    fault: Fault | None = None
 
 
 class Retired(Exception):
@@ -98,7 +101,10 @@ class Variant:
         while instance := self._take(passed_over):
             try:
                 asked = time.perf_counter()
-                answer = instance.invoke(request.body, request.content_type, request.accept)
+                answer = request.fault and endpoint_faults.answer(request.fault)
+                answer = answer or instance.invoke(
+                    request.body, request.content_type, request.accept
+                )
                 self._keep(request, answer, arrived, time.perf_counter() - asked)
                 return answer
             except Unreachable:
@@ -127,7 +133,8 @@ class Variant:
             self._changed.notify_all()
 
     def _keep(self, request: Invocation, answer: Answer, arrived: float, model_s: float) -> None:
-        if answer.status == 200 and self._capture:
+        is_lost = request.fault and request.fault.kind == "uncaptured"
+        if answer.status == 200 and self._capture and not is_lost:
             self._capture.add(
                 Exchange(
                     request.body,

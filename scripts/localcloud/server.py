@@ -1,13 +1,16 @@
 """One loopback port for SageMaker, its runtime and Application Auto Scaling."""
 
+import json
 import re
 import sys
 import traceback
 import uuid
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
+from scripts.localcloud import endpoint_faults, faults
 from scripts.localcloud.fleet import Invocation
 from scripts.localcloud.moto_backend import AutoScaling, Moto
 from scripts.localcloud.protocol import (
@@ -35,13 +38,17 @@ _INVOCATION_MEMBERS = {
 
 
 class Server(ThreadingHTTPServer):
-    """Listens on a free loopback port; `server_port` tells which."""
+    """Listens on a free loopback port; `server_port` tells which.
+
+    `faults_file` is where faults are switched on: see faults.py.
+    """
 
     daemon_threads = True
     request_queue_size = 256
 
-    def __init__(self, sagemaker: SageMaker) -> None:
+    def __init__(self, sagemaker: SageMaker, faults_file: Path) -> None:
         self.sagemaker = sagemaker
+        self.faults_file = faults_file
         self.moto = Moto()
         self.auto_scaling = AutoScaling(self.moto)
         super().__init__(("127.0.0.1", 0), _Handler)
@@ -104,6 +111,9 @@ class _Handler(BaseHTTPRequestHandler):
             raise ServiceError(
                 "ValidationError", f"The local cloud does not have {', '.join(sorted(unknown))}."
             )
+        fault = faults.strike(self.server.faults_file, "InvokeEndpoint", json.dumps(request))
+        if fault and (refusal := endpoint_faults.refusal(fault)):
+            raise refusal
         answer, variant = self.server.sagemaker.endpoints.invoke(
             endpoint,
             Invocation(
@@ -113,6 +123,7 @@ class _Handler(BaseHTTPRequestHandler):
                 inference_id=request.get("InferenceId"),
                 custom_attributes=request.get("CustomAttributes"),
                 target_variant=request.get("TargetVariant"),
+                fault=fault,
             ),
         )
         headers = {"x-Amzn-Invoked-Production-Variant": variant}

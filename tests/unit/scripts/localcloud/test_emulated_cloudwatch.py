@@ -15,6 +15,7 @@ from scripts.localcloud.emulated_cloudwatch import LATE_S, look
 NOON = 1_781_611_200
 SETTINGS = {
     "AlarmName": "slow",
+    "AlarmArn": "arn:aws:cloudwatch:us-east-1:000000000000:alarm:slow",
     "Namespace": "AWS/SageMaker",
     "MetricName": "ModelLatency",
     "Dimensions": [{"Name": "EndpointName", "Value": "mine"}],
@@ -255,3 +256,22 @@ def test_a_logged_metric_is_published_and_the_line_is_kept(taught):
     [(key, points)] = cloudwatch._metrics.items()
     assert key == ("scones", "m", "a=b")
     assert [(point["Value"], point["Timestamp"]) for point in points] == [(1, NOON), (0, NOON)]
+
+
+def test_eventbridge_is_told_of_a_new_state_as_rules_look_at_it(told, monkeypatch):
+    events = []
+    monkeypatch.setattr(
+        emulated_cloudwatch.eventbridge,
+        "_put_events",
+        lambda asked, allow_aws_source: events.extend(asked["Entries"]),
+    )
+    publish(150, NOON + 1)
+    look(alarm(), None, NOON + 10)
+    (event,) = events
+    assert (event["Source"], event["DetailType"]) == (
+        "aws.cloudwatch",
+        "CloudWatch Alarm State Change",
+    )
+    assert event["Resources"] == [SETTINGS["AlarmArn"]]
+    detail = json.loads(event["Detail"])
+    assert (detail["previousState"]["value"], detail["state"]["value"]) == ("OK", "ALARM")
