@@ -20,12 +20,29 @@ locals {
     upload_rule      = "arn:aws:events:${local.here}:rule/${local.prefix}-uploads"
     event_bus        = "arn:aws:events:${local.here}:event-bus/default"
     state_machine    = "arn:aws:states:${local.here}:stateMachine:${local.prefix}-classify"
+    failure_report   = "arn:aws:states:${local.here}:stateMachine:${local.prefix}-failure-report"
+    failures_rule    = "arn:aws:events:${local.here}:rule/${local.prefix}-failures"
+    failures_alarm   = "arn:aws:cloudwatch:${local.here}:alarm:${local.prefix}-failure-queue-not-empty"
+    alarm_topic      = "arn:aws:sns:${local.here}:${local.prefix}-alarms"
     function         = { for name in ["serialize", "infer", "filter"] : name => "arn:aws:lambda:${local.here}:function:${local.prefix}-${name}" }
     function_logs    = { for name in ["serialize", "infer", "filter"] : name => "arn:aws:logs:${local.here}:log-group:/aws/lambda/${local.prefix}-${name}" }
     # SageMaker writes names in ARNs in lower case.
     endpoint        = "arn:aws:sagemaker:${local.here}:endpoint/${lower(coalesce(var.endpoint_name, local.prefix))}"
     rollback_alarms = module.observability.rollback_alarm_arns
   }
+
+  # The object and not its ARN: whether there is a key is known before it exists.
+  key = one(module.encryption)
+}
+
+module "encryption" {
+  source = "./modules/encryption"
+  count  = var.customer_managed_key ? 1 : 0
+
+  prefix     = local.prefix
+  region     = var.region
+  account_id = local.account_id
+  arns       = local.arns
 }
 
 module "storage" {
@@ -34,6 +51,7 @@ module "storage" {
   prefix                 = local.prefix
   account_id             = local.account_id
   arns                   = local.arns
+  key                    = local.key
   upload_prefixes        = values(local.upload_prefixes)
   upload_retention_days  = var.upload_retention_days
   capture_retention_days = var.capture_retention_days
@@ -57,6 +75,7 @@ module "functions" {
 
   prefix                = local.prefix
   role_arns             = module.identity.role_arns
+  key                   = local.key
   package_dir           = var.package_dir
   artifacts_bucket      = module.storage.artifacts_bucket
   runtime               = var.lambda_runtime
@@ -79,7 +98,9 @@ module "workflow" {
   count  = local.has_endpoint ? 1 : 0
 
   prefix                  = local.prefix
+  environment             = var.environment
   role_arns               = module.identity.role_arns
+  key                     = local.key
   functions               = module.functions[0].functions
   uploads_bucket          = module.storage.uploads_bucket
   event_prefix            = local.upload_prefixes.by_event
@@ -87,6 +108,8 @@ module "workflow" {
   review_queue_url        = module.storage.review_queue_url
   failures_queue_url      = module.storage.failures_queue_url
   failures_queue_arn      = local.arns.failures_queue
+  failures_alarm_arn      = local.arns.failures_alarm
+  alarm_topic_arn         = module.observability.alarm_topic_arn
   decision_retention_days = var.decision_retention_days
   log_retention_days      = var.log_retention_days
 }
@@ -97,6 +120,7 @@ module "observability" {
   prefix               = local.prefix
   region               = var.region
   account_id           = local.account_id
+  key                  = local.key
   alarm_email          = var.alarm_email
   endpoint_name        = var.endpoint_name
   endpoint_variant     = var.endpoint_variant

@@ -8,6 +8,11 @@ output "artifacts_bucket" {
   value       = module.storage.artifacts_bucket
 }
 
+output "key_arn" {
+  description = "KMS key that encrypts what this environment stores; null without customer_managed_key."
+  value       = one(module.encryption[*].arn)
+}
+
 output "sagemaker_role_arn" {
   description = "Role that training jobs, transform jobs and the endpoint run as."
   value       = module.identity.role_arns["sagemaker"]

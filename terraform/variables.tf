@@ -181,6 +181,13 @@ variable "lambda_architecture" {
   }
 }
 
+variable "customer_managed_key" {
+  description = "Whether a KMS key of the account's own encrypts buckets, table, queues, topic and logs: its use is on record in CloudTrail, and taking it away closes everything at once. false: each service's own key, and a topic that is not encrypted. It costs about a dollar a month, and requests."
+  type        = bool
+  default     = true
+  nullable    = false
+}
+
 # How long things are kept. Photographs of people and number plates are personal data.
 
 variable "expire_objects" {
@@ -200,8 +207,8 @@ variable "upload_retention_days" {
   default     = 30
 
   validation {
-    condition     = var.upload_retention_days >= 1
-    error_message = "upload_retention_days must be at least 1."
+    condition     = var.upload_retention_days >= 7
+    error_message = "upload_retention_days must be at least 7: a case may wait 14 days for a person, or for repair, and its photograph is deleted 7 days after it expires."
   }
 }
 

@@ -22,6 +22,7 @@ variables {
   low_confidence_action = "review"
   metric_namespace      = "scones"
   environment           = "test"
+  key                   = { arn = "arn:aws:kms:us-east-1:123456789012:key/ours" }
   assignments = {
     bicycle    = { loading_bay = "A", max_distance_km = 3 }
     motorcycle = { loading_bay = "B", max_distance_km = 15 }
@@ -49,8 +50,10 @@ run "functions_get_their_own_role_settings_package_and_log_group" {
       IMAGE_SIZE_PX           = "128"
       MAX_UPLOAD_BYTES        = "26214400"
       MAX_PIXELS              = "50000000"
+      METRIC_NAMESPACE        = "scones"
+      ENVIRONMENT             = "test"
     })
-    error_message = "serialize must know its bucket, its folders and its limits."
+    error_message = "serialize must know its bucket, its folders, its limits and where its metrics belong."
   }
 
   assert {
@@ -85,6 +88,11 @@ run "functions_get_their_own_role_settings_package_and_log_group" {
       one(function.logging_config).log_group == "/aws/lambda/scones-test-${name}" && aws_cloudwatch_log_group.this[name].retention_in_days == 14
     ])
     error_message = "Logs must go to a group with a retention."
+  }
+
+  assert {
+    condition     = alltrue([for group in aws_cloudwatch_log_group.this : group.kms_key_id == "arn:aws:kms:us-east-1:123456789012:key/ours"])
+    error_message = "Logs must be encrypted with the key where there is one."
   }
 }
 

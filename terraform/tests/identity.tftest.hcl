@@ -18,6 +18,9 @@ variables {
     upload_rule      = "arn:aws:events:us-east-1:123456789012:rule/uploads"
     event_bus        = "arn:aws:events:us-east-1:123456789012:event-bus/default"
     state_machine    = "arn:aws:states:us-east-1:123456789012:stateMachine:classify"
+    failure_report   = "arn:aws:states:us-east-1:123456789012:stateMachine:failure-report"
+    failures_rule    = "arn:aws:events:us-east-1:123456789012:rule/failures"
+    alarm_topic      = "arn:aws:sns:us-east-1:123456789012:alarms"
     endpoint         = "arn:aws:sagemaker:us-east-1:123456789012:endpoint/model"
     rollback_alarms  = ["arn:aws:cloudwatch:us-east-1:123456789012:alarm:rollback"]
     function = {
@@ -43,8 +46,8 @@ run "every_role_is_bounded_and_trusts_one_service_on_behalf_of_this_account_alon
   }
 
   assert {
-    condition     = toset(keys(aws_iam_role.this)) == toset(["serialize", "infer", "filter", "workflow", "events", "sagemaker"])
-    error_message = "There must be one role for each of the six parts, and no other."
+    condition     = toset(keys(aws_iam_role.this)) == toset(["serialize", "infer", "filter", "workflow", "reporter", "events", "sagemaker"])
+    error_message = "There must be one role for each of the seven parts, and no other."
   }
 
   assert {
@@ -64,16 +67,17 @@ run "every_role_is_bounded_and_trusts_one_service_on_behalf_of_this_account_alon
 
   assert {
     condition = {
-      for name, role in aws_iam_role.this : name => try(jsondecode(role.assume_role_policy).Statement[0].Condition.ArnLike["aws:SourceArn"], null)
+      for name, role in aws_iam_role.this : name => one(jsondecode(role.assume_role_policy).Statement).Condition.ArnLike["aws:SourceArn"]
       } == {
-      serialize = null
-      infer     = null
-      filter    = null
-      workflow  = "arn:aws:states:us-east-1:123456789012:stateMachine:classify"
-      events    = "arn:aws:events:us-east-1:123456789012:rule/uploads"
-      sagemaker = "arn:aws:sagemaker:us-east-1:123456789012:*"
+      serialize = ["arn:aws:lambda:us-east-1:123456789012:function:serialize", "arn:aws:lambda:us-east-1:123456789012:function:serialize:*"]
+      infer     = ["arn:aws:lambda:us-east-1:123456789012:function:infer", "arn:aws:lambda:us-east-1:123456789012:function:infer:*"]
+      filter    = ["arn:aws:lambda:us-east-1:123456789012:function:filter", "arn:aws:lambda:us-east-1:123456789012:function:filter:*"]
+      workflow  = ["arn:aws:states:us-east-1:123456789012:stateMachine:classify"]
+      reporter  = ["arn:aws:states:us-east-1:123456789012:stateMachine:failure-report"]
+      events    = ["arn:aws:events:us-east-1:123456789012:rule/uploads", "arn:aws:events:us-east-1:123456789012:rule/failures"]
+      sagemaker = ["arn:aws:sagemaker:us-east-1:123456789012:*"]
     }
-    error_message = "Where the service names its source, the trust policy must demand it."
+    error_message = "Each role must be assumed for nothing but what it is for."
   }
 }
 
@@ -150,5 +154,68 @@ run "permissions_name_their_actions_and_their_resources" {
       for statement in jsondecode(aws_iam_role_policy.this["workflow"].policy).Statement : statement.Condition if contains(statement.Action, "events:PutEvents")
     ] == [{ StringEquals = { "events:source" = "scones.classifier", "events:detail-type" = "VehicleClassified" } }]
     error_message = "The workflow must publish classifications and no other event."
+  }
+}
+
+run "what_aws_demands_of_logs_and_traces_is_granted" {
+  command = plan
+
+  module {
+    source = "./modules/identity"
+  }
+
+  assert {
+    condition = alltrue([
+      for role in ["workflow", "reporter"] : toset(flatten([
+        for statement in jsondecode(aws_iam_role_policy.this[role].policy).Statement : statement.Action if contains(statement.Resource, "*")
+        ])) == toset([
+        "logs:CreateLogDelivery", "logs:DeleteLogDelivery", "logs:GetLogDelivery", "logs:UpdateLogDelivery", "logs:ListLogDeliveries",
+        "logs:DescribeLogGroups", "logs:DescribeResourcePolicies", "logs:PutResourcePolicy",
+        "xray:PutTraceSegments", "xray:PutTelemetryRecords", "xray:GetSamplingRules", "xray:GetSamplingTargets",
+      ])
+    ])
+    error_message = "A state machine with logs is refused unless its role may set up their delivery; without the other four there are no traces."
+  }
+
+  assert {
+    condition = alltrue([
+      for name in ["serialize", "infer", "filter"] : {
+        for statement in jsondecode(aws_iam_role_policy.this[name].policy).Statement : statement.Sid => [toset(statement.Action), statement.Resource] if contains(["WriteLogs", "Trace"], statement.Sid)
+        } == {
+        WriteLogs = [toset(["logs:CreateLogStream", "logs:PutLogEvents"]), ["arn:aws:logs:us-east-1:123456789012:log-group:/aws/lambda/${name}:*"]]
+        Trace     = [toset(["xray:PutTraceSegments", "xray:PutTelemetryRecords"]), ["*"]]
+      }
+    ])
+    error_message = "A function must write to its own log group, and its traces."
+  }
+}
+
+run "what_aws_demands_of_services_that_act_for_us_is_granted" {
+  command = plan
+
+  module {
+    source = "./modules/identity"
+  }
+
+  assert {
+    condition = [
+      for statement in jsondecode(aws_iam_role_policy.this["events"].policy).Statement : [statement.Action, statement.Resource]
+    ] == [[["states:StartExecution"], ["arn:aws:states:us-east-1:123456789012:stateMachine:classify", "arn:aws:states:us-east-1:123456789012:stateMachine:failure-report"]]]
+    error_message = "EventBridge starts state machines by a role, which must name them."
+  }
+
+  assert {
+    condition = [
+      for statement in jsondecode(aws_iam_role_policy.this["serialize"].policy).Statement : statement.Resource if contains(statement.Action, "s3:ListBucket")
+    ] == [["arn:aws:s3:::uploads"]]
+    error_message = "Without s3:ListBucket a photograph that is gone looks like one that is forbidden."
+  }
+
+  assert {
+    condition = alltrue([
+      for statement in jsondecode(aws_iam_role_policy.this["sagemaker"].policy).Statement :
+      startswith(statement.Resource[0], "arn:aws:ecr:us-east-1:*:repository/") if contains(statement.Action, "ecr:BatchGetImage")
+    ]) && contains(flatten([for statement in jsondecode(aws_iam_role_policy.this["sagemaker"].policy).Statement : statement.Action]), "ecr:GetAuthorizationToken")
+    error_message = "SageMaker pulls AWS's images from an account of AWS's, and logs in to do so."
   }
 }

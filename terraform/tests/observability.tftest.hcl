@@ -17,6 +17,7 @@ variables {
   latency_threshold_ms = 250
   rollback_limits      = { server_error_rate = 0.02, client_error_rate = 0.05, latency_ms = 200, low_confidence_rate = 0.4 }
   rollback_timing      = { period_s = 60, evaluation_periods = 3, datapoints_to_alarm = 2 }
+  key                  = { arn = "arn:aws:kms:us-east-1:123456789012:key/ours" }
 }
 
 run "every_alarm_tells_somebody_what_it_means_and_what_to_do" {
@@ -90,6 +91,11 @@ run "every_alarm_tells_somebody_what_it_means_and_what_to_do" {
       ])
     ])
     error_message = "Only alarms of this account may publish, and only over TLS."
+  }
+
+  assert {
+    condition     = aws_sns_topic.alarms.kms_master_key_id == "arn:aws:kms:us-east-1:123456789012:key/ours"
+    error_message = "The topic must be encrypted with the key where there is one: CloudWatch cannot use SNS's own."
   }
 }
 

@@ -63,7 +63,7 @@ run "everything_is_encrypted_at_rest_and_on_its_way" {
       for encryption in aws_s3_bucket_server_side_encryption_configuration.this :
       one(one(encryption.rule).apply_server_side_encryption_by_default).sse_algorithm == "AES256"
     ])
-    error_message = "Every bucket must encrypt what it stores."
+    error_message = "Without a key of ours every bucket must encrypt with S3's."
   }
 
   assert {
@@ -159,11 +159,21 @@ run "everything_has_an_end" {
       for configuration in aws_s3_bucket_lifecycle_configuration.this : anytrue([
         for rule in configuration.rule :
         rule.id == "remove-leftovers" && rule.status == "Enabled"
-        && try(rule.noncurrent_version_expiration[0].noncurrent_days, 0) > 0
-        && try(rule.abort_incomplete_multipart_upload[0].days_after_initiation, 0) > 0
+        && try(rule.noncurrent_version_expiration[0].noncurrent_days, 0) == 7
+        && try(rule.abort_incomplete_multipart_upload[0].days_after_initiation, 0) == 1
       ])
     ])
-    error_message = "Old versions and unfinished uploads must be removed in every bucket."
+    error_message = "Old versions must be removed after a week, and unfinished uploads after a day, in every bucket."
+  }
+
+  # 7 days are the shortest upload_retention_days that there may be: tests/variables.tftest.hcl.
+  assert {
+    condition = alltrue([
+      for queue in aws_sqs_queue.this : 7 + one([
+        for rule in aws_s3_bucket_lifecycle_configuration.this["uploads"].rule : rule.noncurrent_version_expiration[0].noncurrent_days if rule.id == "remove-leftovers"
+      ]) >= queue.message_retention_seconds / 86400
+    ])
+    error_message = "A case that waits in a queue must still find the version of the photograph that it names."
   }
 
   assert {

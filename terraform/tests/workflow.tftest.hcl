@@ -6,8 +6,13 @@ mock_provider "aws" {
 }
 
 variables {
-  prefix    = "scones-test"
-  role_arns = { workflow = "arn:aws:iam::123456789012:role/workflow", events = "arn:aws:iam::123456789012:role/events" }
+  prefix      = "scones-test"
+  environment = "test"
+  role_arns = {
+    workflow = "arn:aws:iam::123456789012:role/workflow"
+    reporter = "arn:aws:iam::123456789012:role/reporter"
+    events   = "arn:aws:iam::123456789012:role/events"
+  }
   functions = {
     serialize = { arn = "arn:aws:lambda:us-east-1:123456789012:function:serialize", timeout_s = 15 }
     infer     = { arn = "arn:aws:lambda:us-east-1:123456789012:function:infer", timeout_s = 12 }
@@ -19,8 +24,11 @@ variables {
   review_queue_url        = "https://sqs.us-east-1.amazonaws.com/123456789012/review"
   failures_queue_url      = "https://sqs.us-east-1.amazonaws.com/123456789012/failures"
   failures_queue_arn      = "arn:aws:sqs:us-east-1:123456789012:failures"
+  failures_alarm_arn      = "arn:aws:cloudwatch:us-east-1:123456789012:alarm:failures"
+  alarm_topic_arn         = "arn:aws:sns:us-east-1:123456789012:alarms"
   decision_retention_days = 90
   log_retention_days      = 14
+  key                     = { arn = "arn:aws:kms:us-east-1:123456789012:key/ours" }
 }
 
 run "an_execution_always_has_time_to_keep_its_input" {
@@ -124,7 +132,7 @@ run "a_decision_is_recorded_once_and_before_anybody_is_told" {
   }
 }
 
-run "a_photograph_under_incoming_starts_an_execution_with_its_bucket_key_and_version" {
+run "a_photograph_under_incoming_starts_an_execution_with_its_bucket_key_version_and_order" {
   command = plan
 
   module {
@@ -141,7 +149,7 @@ run "a_photograph_under_incoming_starts_an_execution_with_its_bucket_key_and_ver
   }
 
   assert {
-    condition     = one(aws_cloudwatch_event_target.classify.input_transformer).input_template == "{\"s3_bucket\": <bucket>, \"s3_key\": <key>, \"version_id\": <version>}"
+    condition     = one(aws_cloudwatch_event_target.classify.input_transformer).input_template == "{\"s3_bucket\": <bucket>, \"s3_key\": <key>, \"version_id\": <version>, \"sequencer\": <sequencer>}"
     error_message = "Placeholders must stand without quotes, so that EventBridge escapes the values."
   }
 
@@ -167,4 +175,76 @@ run "a_function_that_may_outlast_its_step_is_refused" {
   }
 
   expect_failures = [aws_sfn_state_machine.classify]
+}
+
+run "the_alarm_of_the_failure_queue_makes_somebody_tell_which_pictures_failed" {
+  command = plan
+
+  module {
+    source = "./modules/workflow"
+  }
+
+  assert {
+    condition = jsondecode(aws_cloudwatch_event_rule.failures.event_pattern) == {
+      source      = ["aws.cloudwatch"]
+      detail-type = ["CloudWatch Alarm State Change"]
+      resources   = ["arn:aws:cloudwatch:us-east-1:123456789012:alarm:failures"]
+      detail      = { state = { value = ["ALARM"] } }
+    }
+    error_message = "The report must begin when this alarm goes off, and at no other time."
+  }
+
+  assert {
+    condition = alltrue([
+      jsondecode(aws_sfn_state_machine.failure_report.definition).States["Look"].Arguments.VisibilityTimeout == 0,
+      !strcontains(aws_sfn_state_machine.failure_report.definition, "sqs:deleteMessage"),
+    ])
+    error_message = "The report must only look at the messages."
+  }
+
+  assert {
+    condition     = jsondecode(aws_sfn_state_machine.failure_report.definition).States["Tell"].Arguments.TopicArn == "arn:aws:sns:us-east-1:123456789012:alarms"
+    error_message = "People are told by the topic of the alarms."
+  }
+
+  assert {
+    condition = alltrue([
+      for name in ["Count", "Look"] : one(jsondecode(aws_sfn_state_machine.failure_report.definition).States[name].Catch).Next == "Tell"
+    ])
+    error_message = "People must be told even if the queue cannot be read."
+  }
+}
+
+run "logs_are_delivered_to_encrypted_groups_that_no_policy_limit_stops" {
+  command = plan
+
+  module {
+    source = "./modules/workflow"
+  }
+
+  assert {
+    condition = alltrue([
+      for machine, group in {
+        (aws_sfn_state_machine.classify.name)       = aws_cloudwatch_log_group.classify
+        (aws_sfn_state_machine.failure_report.name) = aws_cloudwatch_log_group.failure_report
+        } : alltrue([
+          group.name == "/aws/vendedlogs/states/${machine}",
+          group.retention_in_days == 14,
+          group.kms_key_id == "arn:aws:kms:us-east-1:123456789012:key/ours",
+      ])
+    ])
+    error_message = "Names under /aws/vendedlogs/ need no entry each in the account's log resource policy, which is limited in size; what is kept there must end, and be encrypted."
+  }
+
+  assert {
+    condition = alltrue([
+      for machine in [aws_sfn_state_machine.classify, aws_sfn_state_machine.failure_report] : alltrue([
+        endswith(one(machine.logging_configuration).log_destination, ":*"),
+        one(machine.logging_configuration).level == "ERROR",
+        !one(machine.logging_configuration).include_execution_data,
+        one(machine.tracing_configuration).enabled,
+      ])
+    ])
+    error_message = "Each state machine must log its errors, never what travels through it, to an ARN that ends in :*, and must be traced."
+  }
 }

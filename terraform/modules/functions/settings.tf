@@ -6,13 +6,13 @@ locals {
       description = "Reads one uploaded photograph, checks it, and reduces it to the model's input."
       timeout_s   = 15
       memory_mb   = 1769 # one whole processor: decoding up to 50 megapixels is all it does
-      environment = {
+      environment = merge(local.metrics, {
         UPLOADS_BUCKET   = var.uploads_bucket
         ALLOWED_PREFIXES = join(",", var.upload_prefixes)
         IMAGE_SIZE_PX    = tostring(var.image_size_px)
         MAX_UPLOAD_BYTES = tostring(25 * 1024 * 1024)
         MAX_PIXELS       = "50000000"
-      }
+      })
     }
 
     infer = {
@@ -29,14 +29,18 @@ locals {
       description = "Compares the confidence with the threshold and finds the driver's assignment."
       timeout_s   = 3
       memory_mb   = 256
-      environment = {
+      environment = merge(local.metrics, {
         CONFIDENCE_THRESHOLD  = tostring(var.confidence_threshold)
         LOW_CONFIDENCE_ACTION = var.low_confidence_action
         ASSIGNMENTS           = jsonencode(var.assignments)
-        METRIC_NAMESPACE      = var.metric_namespace
-        ENVIRONMENT           = var.environment
-      }
+      })
     }
+  }
+
+  # Where a function's own metrics belong.
+  metrics = {
+    METRIC_NAMESPACE = var.metric_namespace
+    ENVIRONMENT      = var.environment
   }
 
   packages = { for name in concat(keys(local.functions), ["layer"]) : name => "${var.package_dir}/${name}.zip" }

@@ -8,6 +8,12 @@ variable "role_arns" {
   type        = map(string)
 }
 
+variable "key" {
+  description = "Key that encrypts the logs; null: CloudWatch's own."
+  type        = object({ arn = string })
+  default     = null
+}
+
 variable "package_dir" {
   description = "Folder with one zip for each function, and layer.zip."
   type        = string

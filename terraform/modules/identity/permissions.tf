@@ -24,7 +24,7 @@ locals {
 
     filter = local.function_permissions["filter"]
 
-    workflow = {
+    workflow = merge(local.state_machine_permissions, {
       RunSteps = {
         actions   = ["lambda:InvokeFunction"]
         resources = values(var.arns.function)
@@ -42,25 +42,24 @@ locals {
         resources = [var.arns.event_bus]
         condition = { StringEquals = { "events:source" = "scones.classifier", "events:detail-type" = "VehicleClassified" } }
       }
-      # Log delivery is set up by the state machine's role, and its actions know no resources.
-      DeliverLogs = {
-        actions = [
-          "logs:CreateLogDelivery", "logs:DeleteLogDelivery", "logs:GetLogDelivery", "logs:UpdateLogDelivery", "logs:ListLogDeliveries",
-          "logs:DescribeLogGroups", "logs:DescribeResourcePolicies", "logs:PutResourcePolicy",
-        ]
-        resources = ["*"]
+    })
+
+    reporter = merge(local.state_machine_permissions, {
+      # Receiving is looking: without DeleteMessage nothing can get lost here.
+      LookAtFailures = {
+        actions   = ["sqs:GetQueueAttributes", "sqs:ReceiveMessage"]
+        resources = [var.arns.failures_queue]
       }
-      # X-Ray has no resources to narrow these to; the same holds for the functions below.
-      Trace = {
-        actions   = ["xray:PutTraceSegments", "xray:PutTelemetryRecords", "xray:GetSamplingRules", "xray:GetSamplingTargets"]
-        resources = ["*"]
+      TellPeople = {
+        actions   = ["sns:Publish"]
+        resources = [var.arns.alarm_topic]
       }
-    }
+    })
 
     events = {
       StartExecutions = {
         actions   = ["states:StartExecution"]
-        resources = [var.arns.state_machine]
+        resources = [var.arns.state_machine, var.arns.failure_report]
       }
     }
 
@@ -108,6 +107,23 @@ locals {
           "arn:aws:ecr:${var.region}:*:repository/${repository}"
         ]
       }
+    }
+  }
+
+  # What every state machine needs.
+  state_machine_permissions = {
+    # Log delivery is set up by the state machine's role, and its actions know no resources.
+    DeliverLogs = {
+      actions = [
+        "logs:CreateLogDelivery", "logs:DeleteLogDelivery", "logs:GetLogDelivery", "logs:UpdateLogDelivery", "logs:ListLogDeliveries",
+        "logs:DescribeLogGroups", "logs:DescribeResourcePolicies", "logs:PutResourcePolicy",
+      ]
+      resources = ["*"]
+    }
+    # X-Ray has no resources to narrow these to; the same holds for the functions below.
+    Trace = {
+      actions   = ["xray:PutTraceSegments", "xray:PutTelemetryRecords", "xray:GetSamplingRules", "xray:GetSamplingTargets"]
+      resources = ["*"]
     }
   }
 

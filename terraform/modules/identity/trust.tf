@@ -1,20 +1,23 @@
 locals {
-  # Who may assume each role. The source account, and the source ARN where the service sends
-  # one, keep the service from being talked into it on behalf of a stranger.
-  trust = {
-    serialize = { service = "lambda.amazonaws.com" }
-    infer     = { service = "lambda.amazonaws.com" }
-    filter    = { service = "lambda.amazonaws.com" }
-    workflow  = { service = "states.amazonaws.com", source_arn = var.arns.state_machine }
-    events    = { service = "events.amazonaws.com", source_arn = var.arns.upload_rule }
-    # Jobs and endpoints are named after the role exists.
-    sagemaker = { service = "sagemaker.amazonaws.com", source_arn = "arn:aws:sagemaker:${var.region}:${var.account_id}:*" }
-  }
+  # Who may assume each role. The source account and the source ARN keep the service from being
+  # talked into it on behalf of a stranger, or of another thing of ours. Each of the four services
+  # says in its guide that it sends both: docs/aws-requirements.md has the pages.
+  trust = merge(
+    # Lambda's guide does not say whether the ARN names the version that runs.
+    { for name, arn in var.arns.function : name => { service = "lambda.amazonaws.com", source_arns = [arn, "${arn}:*"] } },
+    {
+      workflow = { service = "states.amazonaws.com", source_arns = [var.arns.state_machine] }
+      reporter = { service = "states.amazonaws.com", source_arns = [var.arns.failure_report] }
+      events   = { service = "events.amazonaws.com", source_arns = [var.arns.upload_rule, var.arns.failures_rule] }
+      # Jobs and endpoints are named after the role exists.
+      sagemaker = { service = "sagemaker.amazonaws.com", source_arns = ["arn:aws:sagemaker:${var.region}:${var.account_id}:*"] }
+    },
+  )
 
   trust_conditions = {
-    for role, who in local.trust : role => merge(
-      { StringEquals = { "aws:SourceAccount" = var.account_id } },
-      { for operator, arn in { ArnLike = try(who.source_arn, null) } : operator => { "aws:SourceArn" = arn } if arn != null },
-    )
+    for role, who in local.trust : role => {
+      StringEquals = { "aws:SourceAccount" = var.account_id }
+      ArnLike      = { "aws:SourceArn" = who.source_arns }
+    }
   }
 }

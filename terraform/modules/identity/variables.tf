@@ -24,6 +24,9 @@ variable "arns" {
     upload_rule      = string
     event_bus        = string
     state_machine    = string
+    failure_report   = string
+    failures_rule    = string
+    alarm_topic      = string
     endpoint         = string
     rollback_alarms  = list(string)
     function         = map(string)

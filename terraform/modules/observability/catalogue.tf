@@ -20,7 +20,7 @@ locals {
       dimensions = { QueueName = local.failures_queue }
       statistic  = "Maximum"
       meaning    = "Uploads were not classified: ${local.failures_queue} holds their inputs."
-      action     = "Read the messages: each has the input, the error and its cause, or is an event that could not be delivered. Mend the cause, start the state machine again with each input, then delete the message."
+      action     = "A second message says which pictures, with which error. Mend the cause, then run `invoke redrive --env ${var.environment}`: it shows all of them, and gives each another try."
     }
   }
 

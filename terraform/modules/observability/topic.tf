@@ -3,9 +3,11 @@ locals {
   topic_arn  = "arn:aws:sns:${var.region}:${var.account_id}:${local.topic_name}"
 }
 
-# Not encrypted with SNS's own key: CloudWatch may not use that one, and its alarms would get lost.
+# Without a key of ours it is not encrypted: CloudWatch may not use SNS's own key, and its alarms
+# would get lost.
 resource "aws_sns_topic" "alarms" {
-  name = local.topic_name
+  name              = local.topic_name
+  kms_master_key_id = one(var.key[*].arn)
 
   policy = jsonencode({
     Version = "2012-10-17"

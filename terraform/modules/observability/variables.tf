@@ -13,6 +13,12 @@ variable "account_id" {
   type        = string
 }
 
+variable "key" {
+  description = "Key that encrypts the topic; null: the topic is not encrypted."
+  type        = object({ arn = string })
+  default     = null
+}
+
 variable "alarm_email" {
   description = "Address that receives alarms, or null."
   type        = string

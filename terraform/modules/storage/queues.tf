@@ -26,7 +26,8 @@ resource "aws_sqs_queue" "this" {
   for_each = local.queues
 
   name                       = "${var.prefix}-${each.key}"
-  sqs_managed_sse_enabled    = true
+  sqs_managed_sse_enabled    = var.key == null ? true : null
+  kms_master_key_id          = one(var.key[*].arn)
   message_retention_seconds  = 14 * 24 * 3600 # the longest there is: nothing may be lost over a holiday
   visibility_timeout_seconds = 300            # time for a person, or a script, to deal with what was received
 

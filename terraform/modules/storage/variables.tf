@@ -19,6 +19,12 @@ variable "arns" {
   })
 }
 
+variable "key" {
+  description = "Key that encrypts what is stored; null: the keys that each service owns."
+  type        = object({ arn = string })
+  default     = null
+}
+
 variable "upload_prefixes" {
   description = "Folders of the uploads bucket that photographs arrive in."
   type        = list(string)

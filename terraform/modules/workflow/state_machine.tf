@@ -17,6 +17,7 @@ locals {
 
 # Express: at most five minutes, paid by use, and StartSyncExecution for callers who wait.
 resource "aws_sfn_state_machine" "classify" {
+  #checkov:skip=CKV_AWS_285:It is logged, but for what travels through it: pictures are personal data
   name       = "${var.prefix}-classify"
   type       = "EXPRESS"
   role_arn   = var.role_arns["workflow"]
@@ -50,4 +51,5 @@ resource "aws_sfn_state_machine" "classify" {
 resource "aws_cloudwatch_log_group" "classify" {
   name              = "/aws/vendedlogs/states/${var.prefix}-classify"
   retention_in_days = var.log_retention_days
+  kms_key_id        = one(var.key[*].arn)
 }

@@ -20,13 +20,15 @@ resource "aws_cloudwatch_event_target" "classify" {
 
   # The placeholders stand without quotes: EventBridge then writes each value as JSON, so that a
   # key with quotes or line breaks arrives as it is. The bucket is versioned: the version is there.
+  # Events may arrive in any order: the sequencer tells which of two of a key is the newer.
   input_transformer {
     input_paths = {
-      bucket  = "$.detail.bucket.name"
-      key     = "$.detail.object.key"
-      version = "$.detail.object.version-id"
+      bucket    = "$.detail.bucket.name"
+      key       = "$.detail.object.key"
+      version   = "$.detail.object.version-id"
+      sequencer = "$.detail.object.sequencer"
     }
-    input_template = "{\"s3_bucket\": <bucket>, \"s3_key\": <key>, \"version_id\": <version>}"
+    input_template = "{\"s3_bucket\": <bucket>, \"s3_key\": <key>, \"version_id\": <version>, \"sequencer\": <sequencer>}"
   }
 
   # A day and 185 attempts are the most that EventBridge offers.

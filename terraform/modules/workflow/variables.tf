@@ -3,9 +3,20 @@ variable "prefix" {
   type        = string
 }
 
+variable "environment" {
+  description = "Name of the environment, as people give it to tasks."
+  type        = string
+}
+
 variable "role_arns" {
-  description = "Roles of the state machine (workflow) and of the rule that starts it (events)."
+  description = "Roles of the state machine (workflow), of the one that reports failures (reporter), and of the rules that start them (events)."
   type        = map(string)
+}
+
+variable "key" {
+  description = "Key that encrypts the logs; null: CloudWatch's own."
+  type        = object({ arn = string })
+  default     = null
 }
 
 variable "functions" {
@@ -43,6 +54,16 @@ variable "failures_queue_url" {
 
 variable "failures_queue_arn" {
   description = "ARN of the same queue, which also takes events that could not start an execution."
+  type        = string
+}
+
+variable "failures_alarm_arn" {
+  description = "Alarm of that queue: when it goes off, people are told what waits there."
+  type        = string
+}
+
+variable "alarm_topic_arn" {
+  description = "Topic that people are told by."
   type        = string
 }
 

@@ -24,6 +24,12 @@ mock_resource "aws_lambda_layer_version" {
   }
 }
 
+mock_resource "aws_kms_key" {
+  defaults = {
+    arn = "arn:aws:kms:us-east-1:123456789012:key/mocked"
+  }
+}
+
 mock_resource "aws_sfn_state_machine" {
   defaults = {
     arn = "arn:aws:states:us-east-1:123456789012:stateMachine:mocked"
