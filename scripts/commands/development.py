@@ -11,11 +11,13 @@ from invoke import Context, Exit, task
 from scripts.commands import (
     friendly,
 )
+from scripts.console import Screen
 from scripts.environment import (
     ROOT,
     TERRAFORM,
 )
 from scripts.provisioning import terraform, terraform_release
+from scripts.security import run as checked
 
 
 @task
@@ -36,6 +38,29 @@ def test(_: Context, only: str = "") -> None:
     """Run the tests: unit, integration, Terraform's, end to end."""
     # By file, so that what a module's tests share (a running cloud, a demo) is made once.
     run(f"pytest -n 2 --dist loadfile {f'tests/{only}' if only else 'tests'}")
+
+
+@task
+@friendly
+def security(_: Context) -> None:
+    """Check permissions, configuration, workflow and dependencies, into build/security.json."""
+    screen = Screen()
+    reports = checked.run(screen)
+    screen.print(checked.summary(reports))
+    if checked.is_failure(reports):
+        raise Exit(code=1)
+
+
+@task(
+    help={
+        "uploads": "how many, one in five of them hostile",
+        "rate": "uploads a second",
+    }
+)
+@friendly
+def soak(_: Context, uploads: int = 2000, rate: int = 8) -> None:
+    """Use the workflow hard for some minutes; nothing may be lost, twice or wrong."""
+    run(f"python tests/soak/soak.py --uploads {uploads} --rate {rate}")
 
 
 @task(

@@ -12,6 +12,7 @@ from scripts.commands import (
     ENV_HELP,
     GATE_HELP,
     SET_HELP,
+    confirm,
     friendly,
     settings,
     use,
@@ -101,15 +102,7 @@ def destroy(_: Context, env: str = DEFAULT_ENV, yes: bool = False) -> None:
     """Remove everything of an environment, data included; show what is left."""
     environment, screen = use(env), Screen()
     if not yes and not environment.is_local:
-        question = f"This deletes every picture, model and record of '{env}'. Type its name: "
-        try:
-            answer = input(question)
-        except EOFError as error:
-            raise UserError(
-                "Nobody is there to answer, so nothing was removed. Add --yes."
-            ) from error
-        if answer != env:
-            raise UserError("Nothing was removed.")
+        confirm(f"This deletes every picture, model and record of '{env}'.", answer=env)
     remaining = pipeline.destroy(environment, screen)
     for item in remaining:
         screen.print(f"  left: {item}")

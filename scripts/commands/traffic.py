@@ -1,6 +1,4 @@
-"""What serves: updates, going back, retraining, single answers and the report."""
-
-from pathlib import Path
+"""What serves: updates, going back, and retraining."""
 
 from invoke import Context, Exit, task
 
@@ -21,13 +19,7 @@ from scripts.commands import (
     use,
 )
 from scripts.console import Screen
-from scripts.environment import (
-    BUILD,
-)
-from scripts.errors import UserError
 from scripts.evaluation.gate import Rule
-from scripts.operation import monitoring, workflow
-from scripts.serving import deployment as deployment_module
 from scripts.serving import registry, release
 from scripts.serving.endpoint import Fleet
 from scripts.serving.rollout import CANARY, Rollout
@@ -133,36 +125,3 @@ def retrain(
         raise Exit(f"The live model stays for now. {ended.reason} {again}", code=1)
     if ended.outcome != retrain_module.DEPLOYED:
         raise Exit(f"The live model stays: {ended.outcome}. {ended.reason}", code=1)
-
-
-@task(positional=["photo"], help={"photo": "a JPEG, PNG or WebP file", "env": ENV_HELP})
-@friendly
-def classify(_: Context, photo: str, env: str = DEFAULT_ENV) -> None:
-    """Classify one photo through the deployed workflow."""
-    environment = use(env)
-    outputs = pipeline.open_provisioned(environment).outputs
-    print(workflow.describe_answer(workflow.classify(environment, outputs, Path(photo))))
-
-
-@task(help={"env": ENV_HELP, "since": "period, such as 30m, 24h or 7d", "out": "file to write"})
-@friendly
-def report(_: Context, env: str = DEFAULT_ENV, since: str = "24h", out: str | None = None) -> None:
-    """Write the monitoring report, one HTML file, from captured data."""
-    from datetime import UTC, datetime
-
-    period = monitoring.parse_period(since)
-    environment = use(env)
-    provisioned = pipeline.open_provisioned(environment)
-    deployed = deployment_module.load(provisioned.bucket)
-    if deployed is None:
-        raise UserError("No endpoint is deployed yet. Run: invoke endpoint")
-    data = monitoring.gather(
-        environment,
-        provisioned.outputs,
-        provisioned.bucket,
-        deployed,
-        datetime.now(UTC) - period,
-    )
-    path = Path(out) if out else BUILD / env / "report.html"
-    monitoring.write(data, path)
-    print(f"{data.captured_records} captured records, {len(data.outcomes)} executions: {path}")

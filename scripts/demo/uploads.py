@@ -17,7 +17,7 @@ from typing import Any
 from scripts.console import Screen
 from scripts.dataset.model import Splits
 from scripts.environment import Environment
-from scripts.operation import monitoring, workflow
+from scripts.operation import monitoring, queues, workflow
 from scripts.operation.workflow import INCOMING, Uploaded
 from scripts.pipeline import Provisioned
 from scripts.serving.deployment import Deployment
@@ -72,10 +72,10 @@ def classify_everything(
             DECISION_TIMEOUT_S,
             lambda done, total: step.progress(done, total, "waiting for decisions"),
         )
-        failed = workflow.queue_length(environment, provisioned.outputs["failure_queue_url"])
+        failed = queues.length(environment, provisioned.outputs["failure_queue_url"])
         queue = provisioned.outputs["review_queue_url"]
-        waiting = workflow.queue_length(environment, queue)
-        review = workflow.peek(environment, queue, waiting)
+        waiting = queues.length(environment, queue)
+        review = queues.peek(environment, queue, waiting)
         deliveries = Counter(body["image_id"] for _, body in review)
         deliveries.update(subscriber())
         result = Run(uploads, decisions, deliveries, failed, truths, started)

@@ -21,7 +21,7 @@ class Captures:
 
 def read(bucket: Bucket, endpoint: str, since: datetime, until: datetime) -> Captures:
     """Every record captured for `endpoint` from `since` to `until` (both inclusive, UTC)."""
-    keys = list(_keys(bucket, endpoint, since, until))
+    found = list(keys(bucket, endpoint, since, until))
 
     def read_file(key: str) -> tuple[tuple[CaptureRecord, ...], int]:
         body = bucket.s3.get_object(Bucket=bucket.name, Key=key)["Body"].read()
@@ -29,15 +29,15 @@ def read(bucket: Bucket, endpoint: str, since: datetime, until: datetime) -> Cap
         return file.records, file.damaged_lines
 
     with ThreadPoolExecutor(READS_AT_ONCE) as pool:
-        files = list(pool.map(read_file, keys))
+        files = list(pool.map(read_file, found))
     # Capture times are whole seconds.
     start = since.replace(microsecond=0)
-    records = [r for found, _ in files for r in found if start <= r.inference_time <= until]
+    records = [r for items, _ in files for r in items if start <= r.inference_time <= until]
     records.sort(key=lambda record: record.inference_time)
     return Captures(tuple(records), sum(damaged for _, damaged in files))
 
 
-def _keys(bucket: Bucket, endpoint: str, since: datetime, until: datetime) -> Iterator[str]:
+def keys(bucket: Bucket, endpoint: str, since: datetime, until: datetime) -> Iterator[str]:
     """Keys of the files that may hold records of the period: their names tell the hour.
 
     A file is named when it is written, which may be an hour after its first record.

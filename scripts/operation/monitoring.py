@@ -13,7 +13,7 @@ from lambdas.common.errors import BadScores
 from scripts.artifacts import CAPTURES, Bucket
 from scripts.environment import Environment
 from scripts.errors import UserError
-from scripts.operation import captures, workflow
+from scripts.operation import captures, failures, queues, workflow
 from scripts.report import Evaluation, Inference, ModelInfo, Outcome, ReportData, render
 from scripts.serving.deployment import Deployment
 
@@ -143,13 +143,13 @@ def _outcome(decision: Mapping[str, Any]) -> Outcome:
 
 def _failures(environment: Environment, queue_url: str, since: datetime) -> list[Outcome]:
     """What waits in the failure queue, except for what `invoke classify` asked."""
-    failures = []
-    for sent, body in workflow.peek(environment, queue_url, FAILURES_SHOWN):
-        message = body if isinstance(body, dict) else {}
-        given = message.get("input")  # whatever a caller sent, or the start of it
-        key = str(given.get("s3_key", "")) if isinstance(given, dict) else ""
-        time = datetime.fromtimestamp(sent, UTC)
-        if time >= since and not key.startswith(workflow.ADHOC):
-            reason = str(message.get("error", "unknown"))
-            failures.append(Outcome(time=time, outcome="failed", reason=reason, key=key))
-    return failures
+    outcomes = []
+    with queues.held(environment, queue_url, FAILURES_SHOWN) as messages:
+        found = [failures.read(message) for message in messages]
+    for failure in found:
+        time = datetime.fromtimestamp(failure.message.sent_s, UTC)
+        if time >= since and not failure.key.startswith(workflow.ADHOC):
+            outcomes.append(
+                Outcome(time=time, outcome="failed", reason=failure.error, key=failure.key)
+            )
+    return outcomes

@@ -12,15 +12,13 @@ from uuid import uuid4
 from lambdas.common.messages import image_id
 from scripts.environment import Environment
 from scripts.errors import UserError
+from scripts.operation import failures, queues
 
 INCOMING = "incoming/"
 ADHOC = "adhoc/"
 UPLOADS_AT_ONCE = 8
 POLL_S = 0.5
 _GET_AT_ONCE = 100  # BatchGetItem's limit
-_RECEIVE_AT_ONCE = 10  # SQS's limit
-_LOOK_S = 60  # until they are given back, messages that are looked at are hidden
-LONG_POLL_S = 1  # without it SQS asks some of its servers only, and may find nothing
 
 Progress = Callable[[int, int], None]
 
@@ -104,7 +102,7 @@ def await_decisions(
     deadline = time.monotonic() + timeout_s
     while True:
         found = decisions(environment, outputs["decisions_table"], [u.image_id for u in uploads])
-        failed = queue_length(environment, outputs["failure_queue_url"])
+        failed = queues.length(environment, outputs["failure_queue_url"])
         delivered = sum("delivered_at" in item for item in found.values())
         progress(delivered + failed, len(uploads))
         if delivered + failed >= len(uploads) or time.monotonic() > deadline:
@@ -144,7 +142,7 @@ def classify_bytes(
     )
     if answer["status"] != "SUCCEEDED":
         failure = answer.get("error", answer["status"])
-        cause = " ".join(answer.get("cause", "no cause was given").split())
+        cause = " ".join(failures.plain_cause(answer.get("cause", "no cause was given")).split())
         raise UserError(f"{name} could not be classified: {failure}: {cause}")
     result: dict[str, Any] = json.loads(answer["output"])
     return result
@@ -158,54 +156,6 @@ def describe_answer(answer: Mapping[str, Any]) -> str:
     if place := answer.get("assignment"):
         line += f", bay {place['loading_bay']}, orders up to {place['max_distance_km']:g} km"
     return line
-
-
-def queue_length(environment: Environment, url: str) -> int:
-    """About how many messages wait in a queue, those being looked at included."""
-    names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
-    answer = environment.client("sqs").get_queue_attributes(QueueUrl=url, AttributeNames=names)
-    return sum(int(answer["Attributes"][name]) for name in names)
-
-
-def peek(environment: Environment, url: str, limit: int) -> list[tuple[float, Any]]:
-    """Look at up to `limit` messages of a queue and leave them there for whoever looks next.
-
-    Returns when each was sent (epoch seconds) and its body: parsed where it is JSON, else as text.
-    """
-    sqs = environment.client("sqs")
-    found: dict[str, Any] = {}
-    try:
-        while len(found) < limit:
-            answer = sqs.receive_message(
-                QueueUrl=url,
-                MaxNumberOfMessages=min(_RECEIVE_AT_ONCE, limit - len(found)),
-                VisibilityTimeout=_LOOK_S,
-                WaitTimeSeconds=LONG_POLL_S,
-                MessageSystemAttributeNames=["SentTimestamp"],
-            )
-            new = {m["MessageId"]: m for m in answer.get("Messages", [])}
-            if new.keys() <= found.keys():
-                break
-            found |= new
-    finally:
-        handles = [message["ReceiptHandle"] for message in found.values()]
-        for start in range(0, len(handles), _RECEIVE_AT_ONCE):
-            entries = [
-                {"Id": str(number), "ReceiptHandle": handle, "VisibilityTimeout": 0}
-                for number, handle in enumerate(handles[start : start + _RECEIVE_AT_ONCE])
-            ]
-            sqs.change_message_visibility_batch(QueueUrl=url, Entries=entries)
-    return [
-        (int(message["Attributes"]["SentTimestamp"]) / 1000, _body(message["Body"]))
-        for message in found.values()
-    ]
-
-
-def _body(text: str) -> Any:
-    try:
-        return json.loads(text)
-    except ValueError:
-        return text
 
 
 def _plain(item: Mapping[str, Mapping[str, str]]) -> dict[str, Any]:

@@ -50,6 +50,8 @@ def verdict(data: ReportData, figures: Figures) -> Verdict:
         return Verdict("act", sentence, also + reasons)
     if figures.outcomes["failed"]:
         return Verdict("act", _failed(figures), reasons)
+    if figures.classified and not data.captured_records:
+        return Verdict("none", _uncaptured(figures), reasons)
     level: Level = "watch" if reasons else "good"
     return Verdict(level, _answered(data, figures), reasons)
 
@@ -63,6 +65,14 @@ def _failed(figures: Figures) -> str:
     return (
         f"{wording.number(failed)} of {wording.number(total)} executions failed: "
         f"{'its input is' if failed == 1 else 'their inputs are'} in the failure queue."
+    )
+
+
+def _uncaptured(figures: Figures) -> str:
+    pictures = wording.counted(figures.classified, "picture")
+    was = "was" if figures.classified == 1 else "were"
+    return (
+        f"{pictures} {was} classified, but nothing was captured: what the model saw is not known."
     )
 
 

@@ -36,7 +36,7 @@ def test_an_environment_on_aws_is_destroyed_only_when_its_name_is_typed(
     code, _, err = invoke("destroy", "--env", "dev")
     assert removed == destroyed
     assert code == (0 if destroyed else 1)
-    assert ("Nothing was removed" in err) is not bool(destroyed)
+    assert ("Nothing was done" in err) is not bool(destroyed)
 
 
 def test_whoever_says_yes_is_not_asked(

@@ -1,24 +1,20 @@
-"""What serves: updates, going back, retraining, answers and the report, as tasks."""
+"""What serves: updates, going back, and retraining, as tasks."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from scripts import pipeline, retrain
-from scripts.environment import ROOT, Environment
+from scripts.environment import Environment
 from scripts.errors import UserError
 from scripts.evaluation.gate import Rule
-from scripts.operation import monitoring, workflow
 from scripts.retrain import DEPLOYED, ROLLED_BACK, Request, Retraining
-from scripts.serving import deployment, release
-from scripts.serving.deployment import Deployment
+from scripts.serving import release
 from scripts.serving.endpoint import Fleet
 from scripts.serving.registry import APPROVED, REJECTED, Version
 from scripts.serving.rollout import BAKE_S, Rollout
@@ -277,57 +273,3 @@ def test_a_dry_run_prints_what_would_be_done_and_does_nothing(
     assert out.splitlines() == ["  stage: nothing added", "  train: efficientnet"]
     assert asked == [(Request(add="new"), Rule(recall=1.0), Rollout("canary", BAKE_S), True)]
     assert retrainings == []
-
-
-# Answers and the report
-
-
-def test_a_classified_photo_is_one_line(
-    invoke: Callable[..., tuple[int, str, str]],
-    opened: Environment,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    answer = {"decision": "review", "label": "bicycle", "confidence": 0.6}
-    given: list[Any] = []
-    monkeypatch.setattr(workflow, "classify", lambda *args: (given.append(args[2]), answer)[1])
-    assert invoke("classify", "driver.jpg")[:2] == (0, "bicycle with confidence 0.600: review\n")
-    assert given == [Path("driver.jpg")]
-
-
-def test_a_report_needs_a_deployment(
-    invoke: Callable[..., tuple[int, str, str]],
-    opened: Environment,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(deployment, "load", lambda _bucket: None)
-    code, _, err = invoke("report")
-    assert code == 1
-    assert "Run: invoke endpoint" in err
-
-
-@pytest.mark.parametrize("out", [None, "some/page.html"])
-def test_a_report_is_about_the_period_and_says_where_it_is(
-    invoke: Callable[..., tuple[int, str, str]],
-    opened: Environment,
-    monkeypatch: pytest.MonkeyPatch,
-    make_deployment: Callable[..., Deployment],
-    out: str | None,
-) -> None:
-    periods: list[timedelta] = []
-    written: list[Path] = []
-    data = SimpleNamespace(captured_records=12, outcomes=[None] * 10)
-
-    def gather(*args: Any) -> Any:
-        periods.append(datetime.now(UTC) - args[4])
-        return data
-
-    monkeypatch.setattr(deployment, "load", lambda _bucket: make_deployment())
-    monkeypatch.setattr(monitoring, "gather", gather)
-    monkeypatch.setattr(monitoring, "write", lambda _data, path: written.append(path))
-    words = ["--out", out] if out else []
-    code, shown, _ = invoke("report", "--env", "dev", "--since", "7d", *words)
-    expected = Path(out) if out else ROOT / "build" / "dev" / "report.html"
-    assert code == 0
-    assert written == [expected]
-    assert shown == f"12 captured records, 10 executions: {expected}\n"
-    assert abs(periods[0] - timedelta(days=7)) < timedelta(minutes=1)

@@ -18,7 +18,7 @@ from scripts.dataset.model import Sample, Splits
 from scripts.demo import uploads
 from scripts.demo.uploads import Run, workflow_summary
 from scripts.environment import Environment
-from scripts.operation import monitoring, workflow
+from scripts.operation import monitoring, queues, workflow
 from scripts.operation.workflow import describe_answer
 from scripts.pipeline import Provisioned
 from scripts.serving.deployment import Deployment
@@ -136,8 +136,8 @@ def test_every_test_picture_is_uploaded_with_its_true_label_and_three_files_that
 
     monkeypatch.setattr(workflow, "upload_all", upload_all)
     monkeypatch.setattr(workflow, "await_decisions", lambda *_args: made.decisions)
-    monkeypatch.setattr(workflow, "queue_length", lambda _environment, url: waiting[url])
-    monkeypatch.setattr(workflow, "peek", peek)
+    monkeypatch.setattr(queues, "length", lambda _environment, url: waiting[url])
+    monkeypatch.setattr(queues, "peek", peek)
     provisioned = Provisioned(outputs, None)  # type: ignore[arg-type]
     found = uploads.classify_everything(dev, provisioned, screen, splits, make_deployment())
     assert [given[key] for key in found.truths] == [sample.data for sample in splits.test]

@@ -15,7 +15,7 @@ import pytest
 
 from scripts.artifacts import Bucket
 from scripts.environment import Environment
-from scripts.operation import monitoring, workflow
+from scripts.operation import failures, monitoring, queues
 from scripts.report import ReportData
 from scripts.serving.deployment import Deployment
 
@@ -44,7 +44,7 @@ def deployed(evaluation_document: dict[str, Any]) -> Deployment:
 @pytest.fixture
 def outputs(aws: Any, dev: Environment, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
     """An empty decisions table and an empty failure queue."""
-    monkeypatch.setattr(workflow, "LONG_POLL_S", 0)
+    monkeypatch.setattr(queues, "LONG_POLL_S", 0)
     dev.client("dynamodb").create_table(
         TableName=TABLE,
         KeySchema=[{"AttributeName": "image_id", "KeyType": "HASH"}],
@@ -267,7 +267,7 @@ def test_a_failure_with_any_input_at_all_is_still_one_failure(
     failed(message)
     (outcome,) = gather().outcomes
     assert outcome.outcome == "failed"
-    assert outcome.reason in ("InvalidInput", "unknown")
+    assert outcome.reason in ("InvalidInput", failures.UNDELIVERED, failures.UNREADABLE)
 
 
 def test_a_failed_request_by_hand_is_no_execution_of_the_report(

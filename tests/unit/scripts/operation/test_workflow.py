@@ -1,4 +1,4 @@
-"""The workflow from outside: uploads, decisions, and queues that are only looked at."""
+"""The workflow from outside: uploads and decisions."""
 
 from __future__ import annotations
 
@@ -50,19 +50,6 @@ def decide(aws: Any, dev: Environment) -> Callable[..., None]:
         )
 
     return decide
-
-
-@pytest.fixture
-def queue(aws: Any, dev: Environment, monkeypatch: pytest.MonkeyPatch) -> str:
-    """A queue's URL."""
-    monkeypatch.setattr(workflow, "LONG_POLL_S", 0)
-    url: str = dev.client("sqs").create_queue(QueueName="scones-dev-failures")["QueueUrl"]
-    return url
-
-
-def _send(dev: Environment, queue: str, *bodies: str) -> None:
-    for body in bodies:
-        dev.client("sqs").send_message(QueueUrl=queue, MessageBody=body)
 
 
 def _nothing(_done: int, _total: int) -> None:
@@ -215,10 +202,13 @@ def test_waiting_ends_when_every_upload_is_decided_and_delivered(
 
 
 def test_waiting_ends_when_the_others_have_failed(
-    decide: Callable[..., None], outputs: dict[str, str], queue: str, dev: Environment
+    decide: Callable[..., None],
+    outputs: dict[str, str],
+    send: Callable[..., None],
+    dev: Environment,
 ) -> None:
     decide("a")
-    _send(dev, queue, "{}")
+    send("{}")
     found = workflow.await_decisions(dev, outputs, _uploaded("a", "b"), 60, _nothing)
     assert set(found) == {"a"}
 
@@ -332,54 +322,3 @@ def test_a_picture_that_is_no_file_is_classified_under_its_name(
     assert given["s3_key"].endswith("/driver.png")
     stored = uploads.get_object(Bucket=UPLOADS, Key=given["s3_key"], VersionId=given["version_id"])
     assert stored["Body"].read() == b"picture"
-
-
-# Queues
-
-
-def test_a_queues_length_counts_messages_that_are_being_looked_at(
-    queue: str, dev: Environment
-) -> None:
-    _send(dev, queue, "1", "2", "3")
-    dev.client("sqs").receive_message(QueueUrl=queue, MaxNumberOfMessages=1)
-    assert workflow.queue_length(dev, queue) == 3
-
-
-def test_looking_at_messages_leaves_them_for_whoever_looks_next(
-    queue: str, dev: Environment
-) -> None:
-    _send(dev, queue, *[json.dumps({"number": number}) for number in range(23)])
-    for _ in range(2):
-        found = list(workflow.peek(dev, queue, 100))
-        assert sorted(body["number"] for _, body in found) == list(range(23))
-    assert workflow.queue_length(dev, queue) == 23
-
-
-def test_no_more_messages_are_looked_at_than_asked_for(queue: str, dev: Environment) -> None:
-    _send(dev, queue, *map(str, range(23)))
-    assert len(list(workflow.peek(dev, queue, 3))) == 3
-    assert len(list(workflow.peek(dev, queue, 12))) == 12
-    assert list(workflow.peek(dev, queue, 0)) == []
-
-
-def test_an_empty_queue_shows_nothing(queue: str, dev: Environment) -> None:
-    assert list(workflow.peek(dev, queue, 10)) == []
-
-
-def test_all_of_sqs_is_asked_and_not_just_some_servers(aws: Any, dev: Environment) -> None:
-    aws.answers["ReceiveMessage"] = {}
-    workflow.peek(dev, "https://sqs.us-east-1.amazonaws.com/123456789012/scones-dev-review", 10)
-    (asked,) = aws.made("ReceiveMessage")
-    assert asked["WaitTimeSeconds"] >= 1  # AWS's long polling; see its guide to SQS
-
-
-def test_messages_come_with_the_time_they_were_sent(queue: str, dev: Environment) -> None:
-    before = time.time()
-    _send(dev, queue, "{}")
-    ((sent, _),) = workflow.peek(dev, queue, 10)
-    assert before - 1 <= sent <= time.time() + 1
-
-
-def test_a_message_that_is_not_json_is_shown_as_text(queue: str, dev: Environment) -> None:
-    _send(dev, queue, "hello")
-    assert [body for _, body in workflow.peek(dev, queue, 10)] == ["hello"]

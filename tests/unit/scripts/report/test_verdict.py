@@ -79,6 +79,15 @@ def test_a_gap_in_the_captured_data_is_worth_a_look(judge, demo):
     assert "2 classified pictures are not in the captured data" in found.reasons[0]
 
 
+@pytest.mark.parametrize(("count", "begin"), [(1, "1 picture was"), (2, "2 pictures were")])
+def test_traffic_without_any_captured_data_is_no_data_and_never_good(
+    judge, report, outcome, count, begin
+):
+    found = judge(report(outcomes=[outcome(0, "accepted")] * count))
+    assert found.level == "none"
+    assert found.sentence.startswith(f"{begin} classified, but nothing was captured")
+
+
 def test_a_target_that_is_clearly_missed_is_worth_a_look(judge, demo):
     assert judge(replace(demo, target_accuracy=0.9999)).level == "watch"
 

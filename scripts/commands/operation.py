@@ -1,0 +1,125 @@
+"""What is served: single answers, what failed, the report, and removing an upload."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+from invoke import Context, Exit, task
+
+from scripts import pipeline
+from scripts.commands import DEFAULT_ENV, ENV_HELP, confirm, friendly, use
+from scripts.console import Screen
+from scripts.environment import BUILD
+from scripts.errors import UserError
+from scripts.operation import failures, monitoring, workflow
+from scripts.operation import forget as forget_module
+from scripts.operation import redrive as redrive_module
+from scripts.serving import deployment
+
+
+@task(positional=["photo"], help={"photo": "a JPEG, PNG or WebP file", "env": ENV_HELP})
+@friendly
+def classify(_: Context, photo: str, env: str = DEFAULT_ENV) -> None:
+    """Classify one photo through the deployed workflow."""
+    environment = use(env)
+    outputs = pipeline.open_provisioned(environment).outputs
+    print(workflow.describe_answer(workflow.classify(environment, outputs, Path(photo))))
+
+
+@task(help={"env": ENV_HELP, "since": "period, such as 30m, 24h or 7d", "out": "file to write"})
+@friendly
+def report(_: Context, env: str = DEFAULT_ENV, since: str = "24h", out: str | None = None) -> None:
+    """Write the monitoring report, one HTML file, from captured data."""
+    period = monitoring.parse_period(since)
+    environment = use(env)
+    provisioned = pipeline.open_provisioned(environment)
+    deployed = deployment.load(provisioned.bucket)
+    if deployed is None:
+        raise UserError("No endpoint is deployed yet. Run: invoke endpoint")
+    data = monitoring.gather(
+        environment,
+        provisioned.outputs,
+        provisioned.bucket,
+        deployed,
+        datetime.now(UTC) - period,
+    )
+    path = Path(out) if out else BUILD / env / "report.html"
+    monitoring.write(data, path)
+    print(f"{data.captured_records} captured records, {len(data.outcomes)} executions: {path}")
+
+
+@task(
+    help={
+        "env": ENV_HELP,
+        "error": "only failures with this error, such as EndpointTimeout",
+        "discard": "delete them instead, for what can never succeed",
+        "yes": "do not ask",
+    }
+)
+@friendly
+def redrive(
+    _: Context,
+    env: str = DEFAULT_ENV,
+    error: str | None = None,
+    discard: bool = False,
+    yes: bool = False,
+) -> None:
+    """Show what failed, and give each input another try, once."""
+    environment, screen = use(env), Screen()
+    outputs = pipeline.open_provisioned(environment).outputs
+    url = outputs["failure_queue_url"]
+    found = redrive_module.waiting(environment, url, error)
+    if not found:
+        screen.print("Nothing waits in the failure queue.")
+        return
+    screen.table(*failures.COLUMNS, rows=[failures.row(failure) for failure in found])
+    chosen = [failure for failure in found if discard or failure.input is not None]
+    verb = "Delete" if discard else "Replay"
+    if len(chosen) < len(found):
+        screen.print(f"{len(found) - len(chosen)} of them cannot be replayed; see --discard.")
+    if not chosen:
+        return
+    if not yes:
+        confirm(f"{verb} {len(chosen)} of {len(found)}?")
+    ids = [failure.message.id for failure in chosen]
+    if discard:
+        screen.print(f"{redrive_module.discard(environment, url, ids)} deleted.")
+        return
+    with screen.step("redrive", "Redrive") as step:
+        ended = redrive_module.redrive(
+            environment, outputs, ids, lambda done, total: step.progress(done, total)
+        )
+        step.result = ", ".join(f"{count} {outcome}" for outcome, count in sorted(ended.items()))
+    if missed := len(ids) - sum(ended.values()):
+        screen.print(f"{missed} were no longer there: somebody else is dealing with them.")
+    if ended.keys() & {redrive_module.FAILED_AGAIN, redrive_module.NO_ANSWER}:
+        again = environment.command("redrive")
+        raise Exit(f"Some failed again, and wait in the queue: `{again}` shows them.", code=1)
+
+
+@task(
+    positional=["key"],
+    help={"key": "of the upload, as in the bucket", "env": ENV_HELP, "yes": "do not ask"},
+)
+@friendly
+def forget(_: Context, key: str, env: str = DEFAULT_ENV, yes: bool = False) -> None:
+    """Remove one upload everywhere: picture, decisions, captures, messages."""
+    environment, screen = use(env), Screen()
+    provisioned = pipeline.open_provisioned(environment)
+    if not yes:
+        confirm(f"This deletes {key} and all that is known of it in '{env}'.")
+    with screen.step("forget", "Forget") as step:
+        removed = forget_module.forget(
+            environment,
+            provisioned.outputs,
+            provisioned.bucket,
+            environment.prefix,
+            key,
+            step.say,
+        )
+        step.result = (
+            f"{removed.versions} versions, {removed.decisions} decisions, "
+            f"{removed.captures} captured inferences, {removed.messages} messages"
+        )
+    screen.print("Out of reach:")
+    for trace in forget_module.OUT_OF_REACH:
+        screen.print(f"  {trace}")

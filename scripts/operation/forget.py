@@ -1,0 +1,169 @@
+"""Remove one upload everywhere: photographs of people and number plates are personal data.
+
+The object itself goes last: whoever is interrupted runs the same again, and finds what is left.
+"""
+
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from lambdas.common.messages import image_id
+from scripts.artifacts import Bucket
+from scripts.environment import Environment
+from scripts.errors import UserError
+from scripts.operation import captures, failures, queues
+from scripts.operation.queues import Message
+
+OUT_OF_REACH = (
+    "log lines name the key, never the picture: they go after log_retention_days",
+    "DynamoDB's backups of the decisions table keep 35 days",
+    "a copy that somebody made of it: in a data set (`retrain --add`), a report, another system",
+)
+"""What still knows of the upload afterwards, and for how long."""
+
+# Its input may wait in the failure queue for 14 days until it is classified after all.
+_CLASSIFIED_WITHIN = timedelta(days=15)
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Forgotten:
+    """How many of each were removed: versions of the object (deletions of it included), decisions,
+    captured inferences, and messages of the two queues."""
+
+    versions: int
+    decisions: int
+    captures: int
+    messages: int
+
+
+@dataclass(frozen=True)
+class _Traces:
+    """Where an upload left traces: `objects` and `decided` as S3 and DynamoDB list them."""
+
+    objects: list[dict[str, Any]]
+    decided: list[dict[str, Any]]
+    ids: frozenset[str]
+    first: datetime
+    last: datetime
+
+
+def forget(
+    environment: Environment,
+    outputs: Mapping[str, Any],
+    artifacts: Bucket,
+    endpoint: str,
+    key: str,
+    say: Say,
+) -> Forgotten:
+    """Remove every version of `key`, its decisions, captures and messages. Reads the whole table.
+
+    Raises UserError when nothing is known of the key.
+    """
+    say("looking for it")
+    traces = _find(environment, outputs["uploads_bucket"], outputs["decisions_table"], key)
+    say("messages")
+    messages = sum(
+        _remove_messages(environment, outputs[name], is_about(key, traces.ids))
+        for name in ("review_queue_url", "failure_queue_url")
+    )
+    if not traces.ids and not messages:
+        raise UserError(f"Nothing is known of {key}. Give the key as it stands in the bucket.")
+    say("captured inferences")
+    removed = _remove_captures(artifacts, endpoint, traces) if traces.ids else 0
+    say("decisions")
+    dynamodb = environment.client("dynamodb")
+    for item in traces.decided:
+        dynamodb.delete_item(
+            TableName=outputs["decisions_table"], Key={"image_id": item["image_id"]}
+        )
+    say("the picture")
+    s3 = environment.client("s3")
+    for item in traces.objects:
+        s3.delete_object(Bucket=outputs["uploads_bucket"], Key=key, VersionId=item["VersionId"])
+    return Forgotten(len(traces.objects), len(traces.decided), removed, messages)
+
+
+def is_about(key: str, ids: Collection[str]) -> Callable[[Message], bool]:
+    """Whether a message of the review or of the failure queue is about this upload."""
+
+    def is_meant(message: Message) -> bool:
+        body = message.body if isinstance(message.body, dict) else {}
+        return body.get("image_id") in ids or failures.read(message).key == key
+
+    return is_meant
+
+
+def without_lines_about(content: bytes, ids: Iterable[str]) -> tuple[bytes, int]:
+    """A capture file without the records of these images, and how many those were.
+
+    An id is 64 hex digits: a line that holds it is about that image, damaged or not.
+    """
+    marks = [item.encode() for item in ids]
+    lines = content.splitlines(keepends=True)
+    kept = [line for line in lines if not any(mark in line for mark in marks)]
+    return b"".join(kept), len(lines) - len(kept)
+
+
+def _find(environment: Environment, bucket: str, table: str, key: str) -> _Traces:
+    pages = environment.client("s3").get_paginator("list_object_versions")
+    objects = [
+        item
+        for page in pages.paginate(Bucket=bucket, Prefix=key)
+        for item in [*page.get("Versions", []), *page.get("DeleteMarkers", [])]
+        if item["Key"] == key
+    ]
+    scan = environment.client("dynamodb").get_paginator("scan")
+    decided = [
+        item
+        for page in scan.paginate(
+            TableName=table,
+            FilterExpression="s3_bucket = :bucket AND s3_key = :key",
+            ExpressionAttributeValues={":bucket": {"S": bucket}, ":key": {"S": key}},
+        )
+        for item in page["Items"]
+    ]
+    ids = {image_id(bucket, key, item["VersionId"]) for item in objects}
+    ids |= {item["image_id"]["S"] for item in decided}
+    times = [item["LastModified"] for item in objects]
+    times += [datetime.fromisoformat(item["decided_at"]["S"]) for item in decided]
+    now = datetime.now(UTC)
+    return _Traces(
+        objects, decided, frozenset(ids), min(times, default=now), max(times, default=now)
+    )
+
+
+def _remove_messages(
+    environment: Environment, url: str, is_meant: Callable[[Message], bool]
+) -> int:
+    with queues.held(environment, url, queues.length(environment, url)) as messages:
+        meant = [message for message in messages if is_meant(message)]
+        queues.delete(environment.client("sqs"), url, meant)
+    return len(meant)
+
+
+def _remove_captures(artifacts: Bucket, endpoint: str, traces: _Traces) -> int:
+    """Write each file anew without the records, and delete its old versions."""
+    removed = 0
+    until = traces.last + _CLASSIFIED_WITHIN
+    for key in captures.keys(artifacts, endpoint, traces.first, until):
+        content = artifacts.s3.get_object(Bucket=artifacts.name, Key=key)["Body"].read()
+        kept, count = without_lines_about(content, traces.ids)
+        if not count:
+            continue
+        newest = None
+        if kept:
+            newest = artifacts.s3.put_object(Bucket=artifacts.name, Key=key, Body=kept)["VersionId"]
+        _remove_versions(artifacts, key, newest)
+        removed += count
+    return removed
+
+
+def _remove_versions(bucket: Bucket, key: str, keep: str | None) -> None:
+    pages = bucket.s3.get_paginator("list_object_versions").paginate(Bucket=bucket.name, Prefix=key)
+    for page in pages:
+        for item in [*page.get("Versions", []), *page.get("DeleteMarkers", [])]:
+            if item["Key"] == key and item["VersionId"] != keep:
+                bucket.s3.delete_object(Bucket=bucket.name, Key=key, VersionId=item["VersionId"])

@@ -1,0 +1,145 @@
+"""Giving each failed input another try, once."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from botocore.exceptions import ReadTimeoutError
+
+from scripts.environment import Environment
+from scripts.errors import UserError
+from scripts.operation import queues, redrive
+
+MACHINE = "arn:aws:states:us-east-1:123456789012:stateMachine:scones-dev-classify"
+
+
+def failed(name: str, error: str = "EndpointTimeout") -> dict[str, Any]:
+    given = {"s3_bucket": "uploads", "s3_key": f"incoming/{name}.png", "version_id": "v1"}
+    return {"input": given, "error": error, "cause": "", "execution": f"arn:{name}"}
+
+
+def ended(status: str, **output: Any) -> dict[str, Any]:
+    return {
+        "executionArn": f"{MACHINE.replace('stateMachine', 'express')}:1:1",
+        "startDate": 0,
+        "stopDate": 0,
+        "status": status,
+        "output": json.dumps(output),
+    }
+
+
+@pytest.fixture
+def outputs(queue: str) -> dict[str, str]:
+    return {"failure_queue_url": queue, "state_machine_arn": MACHINE}
+
+
+@pytest.fixture
+def again(dev: Environment, outputs: dict[str, str]) -> Callable[..., dict[str, int]]:
+    """again(error=None): redrive all that is shown."""
+
+    def again(error: str | None = None) -> dict[str, int]:
+        found = redrive.waiting(dev, outputs["failure_queue_url"], error)
+        ids = [failure.message.id for failure in found]
+        return redrive.redrive(dev, outputs, ids, lambda _done, _total: None)
+
+    return again
+
+
+def started(aws: Any) -> list[dict[str, Any]]:
+    return [json.loads(request["input"]) for request in aws.made("StartSyncExecution")]
+
+
+def test_each_input_is_started_once_and_its_message_is_gone(
+    aws: Any, send: Callable[..., None], queue: str, dev: Environment, again: Callable[..., Any]
+) -> None:
+    send(*[failed(f"{number:02d}") for number in range(23)])
+    aws.answers["StartSyncExecution"] = ended("SUCCEEDED", decision="accepted")
+    assert again() == {"accepted": 23}
+    keys = sorted(given["s3_key"] for given in started(aws))
+    assert keys == [f"incoming/{number:02d}.png" for number in range(23)]
+    assert queues.length(dev, queue) == 0
+
+
+def test_an_input_is_started_under_the_claim_of_the_execution_that_failed(
+    aws: Any, send: Callable[..., None], again: Callable[..., Any]
+) -> None:
+    send(failed("a"))
+    aws.answers["StartSyncExecution"] = ended("SUCCEEDED", decision="accepted")
+    again()
+    assert started(aws)[0]["redrive_of"] == "arn:a"
+
+
+def test_what_fails_again_is_not_started_again(
+    aws: Any, send: Callable[..., None], queue: str, dev: Environment, again: Callable[..., Any]
+) -> None:
+    send(failed("a"))
+
+    def fails(_request: Any) -> dict[str, Any]:
+        send(failed("a"))  # the execution keeps its input itself
+        return ended("FAILED")
+
+    aws.answers["StartSyncExecution"] = fails
+    assert again() == {redrive.FAILED_AGAIN: 1}
+    assert len(started(aws)) == 1
+    assert queues.length(dev, queue) == 1
+
+
+@pytest.mark.parametrize(
+    "answer", [ended("TIMED_OUT"), ReadTimeoutError(endpoint_url="https://states")]
+)
+def test_the_message_stays_where_nobody_knows_how_the_execution_ended(
+    aws: Any,
+    send: Callable[..., None],
+    queue: str,
+    dev: Environment,
+    again: Callable[..., Any],
+    answer: Any,
+) -> None:
+    send(failed("a"))
+    aws.answers["StartSyncExecution"] = answer
+    assert again() == {redrive.NO_ANSWER: 1}
+    assert queues.length(dev, queue) == 1
+
+
+def test_only_failures_with_the_error_asked_for_are_started(
+    aws: Any, send: Callable[..., None], queue: str, dev: Environment, again: Callable[..., Any]
+) -> None:
+    send(failed("a", "BadScores"), failed("b"), failed("c", "BadScores"))
+    aws.answers["StartSyncExecution"] = ended("SUCCEEDED", decision="review")
+    assert again("BadScores") == {"review": 2}
+    assert queues.length(dev, queue) == 1
+    assert len(redrive.waiting(dev, queue)) == 1  # given back, for whoever looks next
+
+
+def test_failures_are_shown_from_the_oldest_on(aws: Any, queue: str, dev: Environment) -> None:
+    messages = [
+        {
+            "MessageId": name,
+            "ReceiptHandle": name,
+            "Body": json.dumps(failed(name)),
+            "Attributes": {"SentTimestamp": sent},
+        }
+        for name, sent in (("b", "2000"), ("a", "1000"), ("c", "3000"))
+    ]
+    aws.answers["ReceiveMessage"] = [{"Messages": messages}, {}]
+    aws.answers["ChangeMessageVisibilityBatch"] = {}
+    found = redrive.waiting(dev, queue)
+    assert [failure.message.id for failure in found] == ["a", "b", "c"]
+
+
+def test_nothing_is_started_before_there_is_a_workflow(dev: Environment, queue: str) -> None:
+    with pytest.raises(UserError, match="No endpoint is deployed"):
+        redrive.redrive(dev, {"failure_queue_url": queue}, ["1"], lambda _done, _total: None)
+
+
+def test_discarding_deletes_what_was_shown_and_nothing_else(
+    aws: Any, send: Callable[..., None], queue: str, dev: Environment
+) -> None:
+    send("nonsense", failed("a"))
+    unreadable = [f for f in redrive.waiting(dev, queue) if f.input is None]
+    assert redrive.discard(dev, queue, [f.message.id for f in unreadable]) == 1
+    assert [f.key for f in redrive.waiting(dev, queue)] == ["incoming/a.png"]
+    assert started(aws) == []
