@@ -14,6 +14,12 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeEl
 from rich.table import Table
 from rich.text import Text
 
+# What a step's line begins with, and in which colour: it is done, it failed, or it says nothing.
+Mark = tuple[str, str]
+DONE: Mark = ("✓", "green")
+FAILED: Mark = ("✗", "red")
+UNKNOWN: Mark = ("?", "yellow")
+
 _TITLE_WIDTH = 22
 _WIDEST = 1000
 
@@ -25,6 +31,7 @@ class Step:
     _live: Progress
     _task: int
     result: str = ""
+    mark: Mark = DONE
 
     def say(self, text: str) -> None:
         """Show what the step is doing right now."""
@@ -61,16 +68,16 @@ class Screen:
             with live:
                 yield step
         except BaseException:
-            self._line("✗", "red", title, time.monotonic() - started, "")
+            self._line(FAILED, title, time.monotonic() - started, "")
             raise
         elapsed = time.monotonic() - started
         self.seconds[name] = round(elapsed, 2)
-        self._line("✓", "green", title, elapsed, step.result)
+        self._line(step.mark, title, elapsed, step.result)
 
-    def _line(self, mark: str, colour: str, title: str, seconds: float, result: str) -> None:
+    def _line(self, mark: Mark, title: str, seconds: float, result: str) -> None:
         # Not as markup: results hold brackets of their own.
         middle = f" {title:<{_TITLE_WIDTH}} {seconds:7.1f} s  "
-        line = Text.assemble((mark, colour), middle, (result, "dim"))
+        line = Text.assemble(mark, middle, (result, "dim"))
         self.console.print(line, soft_wrap=True)
 
     def print(self, text: str = "") -> None:

@@ -9,7 +9,7 @@ import time
 import pytest
 from rich.console import Console
 
-from scripts.console import Screen
+from scripts.console import UNKNOWN, Screen
 
 
 def _screen(terminal: bool = False) -> tuple[Screen, io.StringIO]:
@@ -50,6 +50,13 @@ def test_a_failed_step_is_marked_and_its_error_goes_on() -> None:
     assert out.getvalue().startswith("✗ Train")
     assert "✓" not in out.getvalue()
     assert screen.seconds == {}
+
+
+def test_a_step_may_say_itself_how_it_is_marked() -> None:
+    screen, out = _screen()
+    with screen.step("audit", "Audit") as step:
+        step.mark, step.result = UNKNOWN, "could not run"
+    assert re.fullmatch(r"\? Audit {17} +0\.\d s  could not run\n", out.getvalue())
 
 
 def test_a_step_that_is_stopped_is_marked_as_well() -> None:

@@ -1,0 +1,1 @@
+"""What `make security` checks: permissions, the configuration, the workflow, and dependencies."""
