@@ -16,6 +16,7 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
+import decoding
 import demos
 import measuring
 import model
@@ -37,6 +38,7 @@ def parts(hyperparameters: Mapping[str, str]) -> dict[str, Part]:
     return {
         "imports": ("Importing, in a fresh interpreter", lambda _: packages.imports()),
         "packages": ("Packages for AWS", lambda _: packages.packages()),
+        "decoding": ("Decoding the largest uploads", decoding.measure),
         "local_cloud": ("The local cloud", lambda _: demos.local_cloud()),
         "serving": ("Serving", lambda say: serving.measure(hyperparameters, say)),
         "model": ("The model", lambda say: model.measure(hyperparameters, say)),
@@ -45,7 +47,7 @@ def parts(hyperparameters: Mapping[str, str]) -> dict[str, Part]:
     }
 
 
-ALWAYS = ("imports", "packages", "local_cloud", "serving")
+ALWAYS = ("imports", "packages", "decoding", "local_cloud", "serving")
 
 
 def wanted(options: argparse.Namespace, known: Sequence[str]) -> list[str]:

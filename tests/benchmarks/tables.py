@@ -35,6 +35,21 @@ def _packages(figures: dict[str, Any]) -> list[Table]:
     return [(("Package", "KB"), sizes), *_times(figures)]
 
 
+def _decoding(figures: dict[str, Any]) -> list[Table]:
+    rows: list[tuple[str, ...]] = [
+        (
+            name,
+            f"{item['bytes'] / 1e6:.1f}",
+            f"{item['pixels'] / 1e6:.1f}",
+            *(f"{item[key]:.2f}" for key in ("median_s", "min_s", "max_s")),
+            f"{item['memory_bytes'] / 2**20:.0f}",
+        )
+        for name, item in figures.items()
+    ]
+    columns = ("Upload", "MB", "Megapixels", "Median s", "Least s", "Most s", "Memory MiB")
+    return [(columns, rows)]
+
+
 def _demo(figures: dict[str, Any]) -> list[Table]:
     steps: list[tuple[str, ...]] = [
         (name, f"{seconds:.1f}") for name, seconds in figures["steps_s"].items()
@@ -99,6 +114,7 @@ def _interval(figures: dict[str, Any]) -> str:
 _TABLES: dict[str, Callable[[dict[str, Any]], list[Table]]] = {
     "imports": _times,
     "packages": _packages,
+    "decoding": _decoding,
     "local_cloud": _times,
     "serving": _serving,
     "model": _model,

@@ -25,6 +25,27 @@ LENIENT = tuple(
 )
 
 
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Show the table of bad inputs: each row's test has noted expected and observed."""
+    reports = [
+        report for key in ("passed", "failed") for report in terminalreporter.stats.get(key, [])
+    ]
+    rows = sorted(
+        value
+        for report in reports
+        for name, value in getattr(report, "user_properties", [])
+        if name == "bad_input" and report.when == "call"
+    )
+    if not rows:
+        return
+    terminalreporter.section("bad inputs: case, expected, observed, verdict")
+    for row, case, expected, observed in rows:
+        verdict = "as expected" if expected == observed else "NOT AS EXPECTED"
+        terminalreporter.write_line(f"{row:2} {case:45} | {expected} | {observed} | {verdict}")
+    numbers = {row for row, *_ in rows}
+    terminalreporter.write_line(f"{len(numbers)} rows of the table, {len(rows)} cases")
+
+
 @pytest.fixture(scope="session")
 def small_dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Two classes that can be told apart: horizontal stripes and vertical ones, in any colour."""
