@@ -7,7 +7,7 @@ INVOKE := $(VENV)/bin/invoke
 READY  := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint package plan deploy retrain destroy bench clean
+.PHONY: help setup demo test lint security soak package plan deploy retrain destroy bench clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -34,6 +34,12 @@ test: setup ## Unit, integration and end-to-end tests
 
 lint: setup ## Formatting, types, Terraform's own checks
 	@$(INVOKE) lint
+
+security: setup ## Permissions, policies, configuration, workflow, known vulnerabilities
+	@$(INVOKE) security
+
+soak: setup ## Use the workflow hard: hostile uploads, repeated events, a failing endpoint
+	@$(INVOKE) soak
 
 package: setup ## Build the Lambda zips and the layer for AWS
 	@$(INVOKE) package

@@ -2,12 +2,15 @@
 
 from invoke import Collection
 
-from scripts.commands import development, infrastructure, local, model, traffic
+from scripts.commands import development, infrastructure, local, model, operation, traffic
 
 cloud = Collection("cloud")
 cloud.add_task(local.cloud_up, "up")  # type: ignore[arg-type]
 cloud.add_task(local.cloud_down, "down")  # type: ignore[arg-type]
 cloud.add_task(local.cloud_status, "status")  # type: ignore[arg-type]
+cloud.add_task(local.cloud_faults, "faults")  # type: ignore[arg-type]
+cloud.add_task(local.cloud_fault, "fault")
+cloud.add_task(local.cloud_heal, "heal")  # type: ignore[arg-type]
 
 namespace = Collection(
     local.setup,
@@ -25,11 +28,15 @@ namespace = Collection(
     traffic.rollback,
     traffic.retrain,
     infrastructure.deploy,
-    traffic.classify,
-    traffic.report,
+    operation.classify,
+    operation.report,
+    operation.redrive,
+    operation.forget,
     infrastructure.destroy,
     development.lint,
     development.test,
+    development.security,
+    development.soak,
     development.bench,
     cloud,
 )

@@ -98,7 +98,7 @@ def test_every_target_calls_a_task_that_exists() -> None:
 
 def test_every_verb_has_both_a_target_and_a_task() -> None:
     verbs = {"setup", "demo", "test", "lint", "package", "plan", "deploy", "retrain"}
-    verbs |= {"destroy", "bench"}
+    verbs |= {"destroy", "bench", "security"}
     assert verbs <= set(_phony())
     assert verbs <= set(ALL_TASKS)
 
