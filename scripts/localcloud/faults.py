@@ -59,8 +59,8 @@ NONSENSE = (
 class Fault:
     """What goes wrong: at which operation, how, for which share of the calls, until when.
 
-    `share` lies in (0, 1], `until_s` is in seconds since 1970. `of` narrows it to requests that hold
-    that text, such as a name or an image id. `body` is what a `nonsense` answer says.
+    `share` lies in (0, 1], `until_s` is in seconds since 1970. `of` narrows it to requests that
+    hold that text, such as a name or an image id. `body` is what a `nonsense` answer says.
     """
 
     operation: str
