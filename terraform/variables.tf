@@ -202,18 +202,18 @@ variable "expire_objects" {
 }
 
 variable "upload_retention_days" {
-  description = "Days after which an uploaded photograph expires; what is left of it is deleted a week later."
+  description = "Days after which an uploaded photograph expires; what is left of it is deleted 15 days later."
   type        = number
   default     = 30
 
   validation {
-    condition     = var.upload_retention_days >= 7
-    error_message = "upload_retention_days must be at least 7: a case may wait 14 days for a person, or for repair, and its photograph is deleted 7 days after it expires."
+    condition     = var.upload_retention_days >= 1
+    error_message = "upload_retention_days must be at least 1."
   }
 }
 
 variable "capture_retention_days" {
-  description = "Days after which captured inferences and batch predictions expire; what is left of them is deleted a week later."
+  description = "Days after which captured inferences and batch predictions expire; what is left of them is deleted 15 days later."
   type        = number
   default     = 90
 

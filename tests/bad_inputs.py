@@ -9,6 +9,7 @@ import struct
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
+from random import Random
 
 from PIL import Image
 
@@ -115,6 +116,13 @@ def fits_bomb() -> bytes:
         line.ljust(80) for line in (b"SIMPLE  = T", b"BITPIX  = 8", b"NAXIS   = 2", b"END")
     )
     return gzip.compress(header.ljust(2880) + bytes(50_000_000), mtime=0)
+
+
+def photograph() -> bytes:
+    """A JPEG of 4,000 x 3,000 pixels and some 8 MB, as a phone takes it."""
+    noise = Random(0).randbytes(1000 * 750 * 3)
+    picture = Image.frombytes("RGB", (1000, 750), noise).resize((4000, 3000))
+    return encoded(picture, "JPEG", quality=95)
 
 
 def rejected(reason: str) -> str:

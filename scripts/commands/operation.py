@@ -10,7 +10,7 @@ from scripts.commands import DEFAULT_ENV, ENV_HELP, confirm, friendly, use
 from scripts.console import Screen
 from scripts.environment import BUILD
 from scripts.errors import UserError
-from scripts.operation import failures, monitoring, workflow
+from scripts.operation import failures, monitoring, queues, workflow
 from scripts.operation import forget as forget_module
 from scripts.operation import redrive as redrive_module
 from scripts.serving import deployment
@@ -69,7 +69,10 @@ def redrive(
     url = outputs["failure_queue_url"]
     found = redrive_module.waiting(environment, url, error)
     if not found:
-        screen.print("Nothing waits in the failure queue.")
+        held = queues.length(environment, url)
+        what = f"with the error {error}" if error else "in the failure queue"
+        others = f" {held} are held by somebody, or of other kinds: try again in some minutes."
+        screen.print(f"Nothing waits {what}.{others if held else ''}")
         return
     screen.table(*failures.COLUMNS, rows=[failures.row(failure) for failure in found])
     chosen = [failure for failure in found if discard or failure.input is not None]
@@ -91,9 +94,13 @@ def redrive(
         step.result = ", ".join(f"{count} {outcome}" for outcome, count in sorted(ended.items()))
     if missed := len(ids) - sum(ended.values()):
         screen.print(f"{missed} were no longer there: somebody else is dealing with them.")
-    if ended.keys() & {redrive_module.FAILED_AGAIN, redrive_module.NO_ANSWER}:
+    if ended.keys() & set(redrive_module.STILL_WAITING):
         again = environment.command("redrive")
-        raise Exit(f"Some failed again, and wait in the queue: `{again}` shows them.", code=1)
+        raise Exit(
+            f"Some still wait in the queue: `{again}` shows them, those without an answer after "
+            "some minutes.",
+            code=1,
+        )
 
 
 @task(
@@ -119,6 +126,11 @@ def forget(_: Context, key: str, env: str = DEFAULT_ENV, yes: bool = False) -> N
         step.result = (
             f"{removed.versions} versions, {removed.decisions} decisions, "
             f"{removed.captures} captured inferences, {removed.messages} messages"
+        )
+    if removed.unseen:
+        screen.print(
+            f"{removed.unseen} messages are held by somebody just now and were not looked at: "
+            "run this again in some minutes."
         )
     screen.print("Out of reach:")
     for trace in forget_module.OUT_OF_REACH:

@@ -41,7 +41,7 @@ PORTS = range(20_000, 32_000)
 # else is removed: somebody may have named a folder that holds more.
 OURS = (
     *("cloud.json", "cloud.json.tmp", "environment", "layers", "ministack.log"),
-    *(faults.FILE, f"{faults.FILE}.tmp"),
+    *(faults.FILE, f"{faults.FILE}.tmp", faults.STRUCK),
     *("s3", "sagemaker", "state", "tmp"),
 )
 

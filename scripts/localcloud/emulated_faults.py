@@ -1,6 +1,7 @@
 """Faults of the emulated services: what steps of a workflow do, reads of objects, and events.
 
-Errors have the names by which AWS's Step Functions and S3 tell of them.
+S3's errors have its own names. Those of steps follow the pattern of Step Functions' names, a
+service and an exception; not each of them was found in AWS's documentation.
 """
 
 import contextvars

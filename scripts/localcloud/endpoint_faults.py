@@ -8,6 +8,8 @@ from scripts.localcloud.faults import Fault
 from scripts.localcloud.hosting import ANSWER_TIMEOUT_S, NO_ANSWER, Answer
 from scripts.localcloud.protocol import ServiceError
 
+SLOW_S = 2.0
+
 # Code, message and HTTP status of what SageMaker says before a model is asked.
 _REFUSALS: Mapping[str, tuple[str, str, int]] = {
     "throttle": ("ThrottlingException", "Rate exceeded", 400),
@@ -26,6 +28,9 @@ def answer(fault: Fault) -> Answer | None:
     """What the model answers instead, if anything; one that hangs takes all the time it has."""
     match fault.kind:
         case "uncaptured":
+            return None
+        case "slow":
+            time.sleep(SLOW_S)
             return None
         case "nonsense":
             return Answer(200, faults.nonsense(fault).encode(), "application/json")

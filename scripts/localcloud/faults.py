@@ -15,6 +15,7 @@ from pathlib import Path
 from scripts.errors import UserError
 
 FILE = "faults.json"
+STRUCK = "faults.log"  # a line for each call that ran into a fault: operation, kind, what it was of
 
 # What can be made to go wrong, by the operation at which it does.
 KINDS: Mapping[str, Mapping[str, str]] = {
@@ -27,6 +28,7 @@ KINDS: Mapping[str, Mapping[str, str]] = {
         "hang": "the model does not answer for a minute",
         "nonsense": "the model's answer is no list of probabilities (see --body)",
         "gone": "there is no such endpoint",
+        "slow": "the answer is right, and comes two seconds late",
         "uncaptured": "the answer is right, and is not captured",
     },
     "GetObject": {
@@ -83,11 +85,12 @@ def cause(folder: Path, fault: Fault) -> None:
     _write(folder, [*active(folder / FILE), fault])
 
 
-def heal(folder: Path) -> int:
-    """Switch every fault off. Returns how many were on."""
-    count = len(active(folder / FILE))
-    _write(folder, [])
-    return count
+def heal(folder: Path, of: str = "") -> int:
+    """Switch faults off: all of them, or those of the same `of`. Returns how many were on."""
+    on = active(folder / FILE)
+    left = [fault for fault in on if of and fault.of != of]
+    _write(folder, left)
+    return len(on) - len(left)
 
 
 def active(file: Path) -> list[Fault]:
@@ -105,8 +108,17 @@ def strike(file: Path, operation: str, request: str = "") -> Fault | None:
     for fault in active(file):
         meant = fault.operation == operation and fault.of in request
         if meant and random.random() < fault.share:  # noqa: S311 - no secret
+            with file.with_name(STRUCK).open("a", encoding="utf-8") as log:
+                log.write(f"{operation} {fault.kind} {fault.of}\n")
             return fault
     return None
+
+
+def struck(folder: Path, of: str = "") -> int:
+    """How many calls have run into faults of that `of`, since the cloud was started."""
+    log = folder / STRUCK
+    lines = log.read_text("utf-8").splitlines() if log.exists() else []
+    return sum(line.split(" ", 2)[2] == of for line in lines)
 
 
 def nonsense(fault: Fault) -> str:

@@ -16,12 +16,16 @@ from scripts.operation import captures, failures, queues
 from scripts.operation.queues import Message
 
 OUT_OF_REACH = (
+    "what arrives later: captures take minutes, and an execution under way records anew: run this "
+    "again a quarter of an hour after the upload",
     "log lines name the key, never the picture: they go after log_retention_days",
     "DynamoDB's backups of the decisions table keep 35 days",
     "a copy that somebody made of it: in a data set (`retrain --add`), a report, another system",
 )
 """What still knows of the upload afterwards, and for how long."""
 
+# Longer than it takes to read the captures of some weeks.
+_HIDDEN_S = 900
 # Its input may wait in the failure queue for 14 days until it is classified after all.
 _CLASSIFIED_WITHIN = timedelta(days=15)
 
@@ -31,12 +35,14 @@ Say = Callable[[str], None]
 @dataclass(frozen=True)
 class Forgotten:
     """How many of each were removed: versions of the object (deletions of it included), decisions,
-    captured inferences, and messages of the two queues."""
+    captured inferences, and messages of the two queues. Messages that somebody else was dealing
+    with are `unseen`."""
 
     versions: int
     decisions: int
     captures: int
     messages: int
+    unseen: int = 0
 
 
 @dataclass(frozen=True)
@@ -45,7 +51,7 @@ class _Traces:
 
     objects: list[dict[str, Any]]
     decided: list[dict[str, Any]]
-    ids: frozenset[str]
+    ids: set[str]
     first: datetime
     last: datetime
 
@@ -64,15 +70,22 @@ def forget(
     """
     say("looking for it")
     traces = _find(environment, outputs["uploads_bucket"], outputs["decisions_table"], key)
-    say("messages")
-    messages = sum(
-        _remove_messages(environment, outputs[name], is_about(key, traces.ids))
-        for name in ("review_queue_url", "failure_queue_url")
-    )
-    if not traces.ids and not messages:
-        raise UserError(f"Nothing is known of {key}. Give the key as it stands in the bucket.")
-    say("captured inferences")
-    removed = _remove_captures(artifacts, endpoint, traces) if traces.ids else 0
+    urls = [outputs["review_queue_url"], outputs["failure_queue_url"]]
+    unseen = sum(queues.hidden(environment, url) for url in urls)
+    with (
+        queues.held(environment, urls[0], hidden_s=_HIDDEN_S) as review,
+        queues.held(environment, urls[1], hidden_s=_HIDDEN_S) as failed,
+    ):
+        about = is_about(key, traces.ids)
+        messages = [[item for item in waiting if about(item)] for waiting in (review, failed)]
+        traces.ids.update(*(ids_of(item) for items in messages for item in items))
+        if not traces.ids and not any(messages):
+            raise UserError(f"Nothing is known of {key}. Give the key as it stands in the bucket.")
+        say("captured inferences")
+        removed = _remove_captures(artifacts, endpoint, traces)
+        say("messages")
+        for url, items in zip(urls, messages, strict=True):
+            queues.delete(environment.client("sqs"), url, items)
     say("decisions")
     dynamodb = environment.client("dynamodb")
     for item in traces.decided:
@@ -83,7 +96,17 @@ def forget(
     s3 = environment.client("s3")
     for item in traces.objects:
         s3.delete_object(Bucket=outputs["uploads_bucket"], Key=key, VersionId=item["VersionId"])
-    return Forgotten(len(traces.objects), len(traces.decided), removed, messages)
+    count = sum(map(len, messages))
+    return Forgotten(len(traces.objects), len(traces.decided), removed, count, unseen)
+
+
+def ids_of(message: Message) -> set[str]:
+    """The image ids that a message tells: its own, or that of the version it wants classified."""
+    body = message.body if isinstance(message.body, dict) else {}
+    given = failures.read(message).input or {}
+    version = [given.get(name) for name in ("s3_bucket", "s3_key", "version_id")]
+    ids = {body.get("image_id"), image_id(*version) if all(version) else None}
+    return {item for item in ids if isinstance(item, str)}
 
 
 def is_about(key: str, ids: Collection[str]) -> Callable[[Message], bool]:
@@ -130,18 +153,7 @@ def _find(environment: Environment, bucket: str, table: str, key: str) -> _Trace
     times = [item["LastModified"] for item in objects]
     times += [datetime.fromisoformat(item["decided_at"]["S"]) for item in decided]
     now = datetime.now(UTC)
-    return _Traces(
-        objects, decided, frozenset(ids), min(times, default=now), max(times, default=now)
-    )
-
-
-def _remove_messages(
-    environment: Environment, url: str, is_meant: Callable[[Message], bool]
-) -> int:
-    with queues.held(environment, url, queues.length(environment, url)) as messages:
-        meant = [message for message in messages if is_meant(message)]
-        queues.delete(environment.client("sqs"), url, meant)
-    return len(meant)
+    return _Traces(objects, decided, ids, min(times, default=now), max(times, default=now))
 
 
 def _remove_captures(artifacts: Bucket, endpoint: str, traces: _Traces) -> int:

@@ -1,6 +1,7 @@
 """Messages that wait in the review queue and in the failure queue."""
 
 import json
+import math
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -9,7 +10,7 @@ from typing import Any
 from scripts.environment import Environment
 
 LONG_POLL_S = 1  # without it SQS asks some of its servers only, and may find nothing
-_AT_ONCE = 10  # SQS's limit for one call
+AT_ONCE = 10  # SQS's limit for one call
 _LOOK_S = 60  # until they are given back, messages that are looked at are hidden
 
 
@@ -42,16 +43,23 @@ def peek(environment: Environment, url: str, limit: int) -> list[tuple[float, An
         return [(message.sent_s, message.body) for message in messages]
 
 
+def hidden(environment: Environment, url: str) -> int:
+    """About how many messages somebody else is dealing with just now."""
+    name = "ApproximateNumberOfMessagesNotVisible"
+    answer = environment.client("sqs").get_queue_attributes(QueueUrl=url, AttributeNames=[name])
+    return int(answer["Attributes"][name])
+
+
 @contextmanager
 def held(
-    environment: Environment, url: str, limit: int, hidden_s: int = _LOOK_S
+    environment: Environment, url: str, limit: float = math.inf, hidden_s: int = _LOOK_S
 ) -> Iterator[list[Message]]:
     """Up to `limit` messages, hidden from others for `hidden_s`; at the end they are given back."""
     sqs = environment.client("sqs")
     messages: dict[str, Message] = {}
     try:
         while len(messages) < limit:
-            new = receive(sqs, url, min(_AT_ONCE, limit - len(messages)), hidden_s)
+            new = receive(sqs, url, int(min(AT_ONCE, limit - len(messages))), hidden_s)
             if {message.id for message in new} <= messages.keys():
                 break
             messages |= {message.id: message for message in new}
@@ -83,10 +91,10 @@ def receive(sqs: Any, url: str, limit: int, hidden_s: int) -> list[Message]:
 def give_back(sqs: Any, url: str, messages: Iterable[Message]) -> None:
     """Let others see held messages again; those that were deleted stay so."""
     handles = [message.handle for message in messages]
-    for start in range(0, len(handles), _AT_ONCE):
+    for start in range(0, len(handles), AT_ONCE):
         entries = [
             {"Id": str(number), "ReceiptHandle": handle, "VisibilityTimeout": 0}
-            for number, handle in enumerate(handles[start : start + _AT_ONCE])
+            for number, handle in enumerate(handles[start : start + AT_ONCE])
         ]
         sqs.change_message_visibility_batch(QueueUrl=url, Entries=entries)
 

@@ -1,26 +1,32 @@
 """Give what failed another try: each input once, in a new execution.
 
 A redriven execution holds the claim of the one that failed, so that a decision which was recorded
-but perhaps never delivered can be completed, and one that was delivered is not given twice. An
-execution that fails again puts its input back into the queue itself, as a new message.
+but never delivered can be completed, and one that was delivered is not given twice. An execution
+that fails again puts its input back into the queue itself, as a new message.
 """
 
 import json
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Generator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from typing import Any
 
 from scripts.environment import Environment
 from scripts.errors import UserError
 from scripts.operation import failures, queues
 from scripts.operation.failures import Failure
+from scripts.operation.queues import Message
 
 SHOWN = 1000
 # No other redrive sees a message again before its execution is over: they take 290 s at most.
 _HIDDEN_S = 330
-_AT_ONCE = 10  # SQS's limit for one call
 FAILED_AGAIN = "failed again"
+NOT_DONE = "not done"
 NO_ANSWER = "no answer"
+STILL_WAITING = (FAILED_AGAIN, NOT_DONE, NO_ANSWER)
+# Errors of executions that ended without keeping their input: their own, and those that no Catch
+# of a state machine sees.
+_NOT_KEPT = ("InputNotKept", "States.Runtime", "States.DataLimitExceeded")
 
 Progress = Callable[[int, int], None]
 
@@ -41,8 +47,8 @@ def redrive(
 ) -> dict[str, int]:
     """Start an execution with the input of each message in `ids`, and delete it when it has ended.
 
-    Returns how many ended as accepted, review, rejected, duplicate, ignored, failed again, or
-    without an answer; the message of one without an answer stays. Raises UserError when nothing
+    Returns how many ended as accepted, review, rejected, duplicate, ignored or failed again, and
+    how many were not done or gave no answer: their messages stay. Raises UserError when nothing
     is deployed.
     """
     if not outputs.get("state_machine_arn"):
@@ -56,14 +62,18 @@ def redrive(
 
     def again(failure: Failure) -> str:
         outcome = _run(machine, outputs["state_machine_arn"], failure)
-        if outcome != NO_ANSWER:
+        if outcome == NOT_DONE:
+            queues.give_back(sqs, url, [failure.message])
+        elif outcome != NO_ANSWER:
             queues.delete(sqs, url, [failure.message])
         return outcome
 
-    with ThreadPoolExecutor(_AT_ONCE) as pool:
-        for some in _batches(sqs, url, ids):
-            replayable = [failure for failure in some if failure.input is not None]
-            for outcome in pool.map(again, replayable):
+    with (
+        ThreadPoolExecutor(queues.AT_ONCE) as pool,
+        closing(_batches(sqs, url, ids)) as batches,
+    ):
+        for some in batches:
+            for outcome in pool.map(again, some):
                 counts[outcome] = counts.get(outcome, 0) + 1
                 progress(sum(counts.values()), len(ids))
     return counts
@@ -73,17 +83,25 @@ def discard(environment: Environment, url: str, ids: Collection[str]) -> int:
     """Delete the messages in `ids`. Returns how many there were."""
     sqs = environment.client("sqs")
     deleted = 0
-    for some in _batches(sqs, url, ids):
-        queues.delete(sqs, url, [failure.message for failure in some])
-        deleted += len(some)
+    with closing(_batches(sqs, url, ids)) as batches:
+        for some in batches:
+            queues.delete(sqs, url, [failure.message for failure in some])
+            deleted += len(some)
     return deleted
 
 
-def _batches(sqs: Any, url: str, ids: Collection[str]) -> Iterator[list[Failure]]:
-    """The messages in `ids`, a few at a time, hidden from others; all others are given back."""
-    left, others = set(ids), []
+def _batches(sqs: Any, url: str, ids: Collection[str]) -> Generator[list[Failure]]:
+    """The messages in `ids`, a few at a time, hidden from others; all others are given back.
+
+    It ends when no more come, or when there are so many others that the rest must be gone.
+    """
+    left: set[str] = set(ids)
+    others: list[Message] = []
     try:
-        while left and (messages := queues.receive(sqs, url, _AT_ONCE, _HIDDEN_S)):
+        while left and len(others) < 2 * SHOWN:
+            messages = queues.receive(sqs, url, queues.AT_ONCE, _HIDDEN_S)
+            if not messages:
+                return
             wanted = [message for message in messages if message.id in left]
             others += [message for message in messages if message.id not in left]
             left -= {message.id for message in wanted}
@@ -98,12 +116,12 @@ def _run(machine: Any, arn: str, failure: Failure) -> str:
 
     try:
         answer = machine.start_sync_execution(stateMachineArn=arn, input=json.dumps(failure.input))
-    except (BotoCoreError, ClientError):
+    except ClientError:
+        return NOT_DONE
+    except BotoCoreError:  # it may be running all the same
         return NO_ANSWER
-    match answer["status"]:
-        case "SUCCEEDED":
-            return str(json.loads(answer["output"])["decision"])
-        case "FAILED":
-            return FAILED_AGAIN
-        case _:  # cut off by its time limit: it has not kept its input
-            return NO_ANSWER
+    if answer["status"] == "SUCCEEDED":
+        return str(json.loads(answer["output"])["decision"])
+    # One that was cut off by its time limit has not kept its input, either.
+    kept = answer["status"] == "FAILED" and answer.get("error") not in _NOT_KEPT
+    return FAILED_AGAIN if kept else NOT_DONE

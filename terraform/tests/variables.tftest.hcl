@@ -96,7 +96,7 @@ run "every_other_value_that_cannot_work_is_refused" {
     assignments             = { bicycle = { loading_bay = "A", max_distance_km = 3 } } # motorcycle is missing
     lambda_runtime          = "python3.8"
     lambda_architecture     = "arm"
-    upload_retention_days   = 6 # a case in the review queue would outlive its photograph
+    upload_retention_days   = 0
     capture_retention_days  = 0
     decision_retention_days = 0
     log_retention_days      = 10 # CloudWatch Logs does not offer it

@@ -140,8 +140,15 @@ class World:
     def cause(self, kind: str, at: str = "InvokeEndpoint", **how: Any) -> None:
         faults.cause(self.cloud, Fault(at, kind, **how))
 
-    def heal(self) -> None:
-        faults.heal(self.cloud)
+    def heal(self, of: str = "") -> None:
+        faults.heal(self.cloud, of)
+
+    def await_strikes(self, of: str, count: int) -> None:
+        """Return when so many calls have run into the fault of that `of`."""
+        deadline = time.monotonic() + 60
+        while faults.struck(self.cloud, of) < count:
+            assert time.monotonic() < deadline, f"the fault of {of} has not struck"
+            time.sleep(0.1)
 
     def look(self) -> Seen:
         """All that has become of everything so far; failures are left where they are."""

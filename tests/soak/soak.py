@@ -108,7 +108,8 @@ def settle(world: World, sent: Sequence[Sent], progress: Any) -> Seen:
     before: tuple[int, int] | None = None
     while True:
         seen = world.look()
-        state = (sum(seen.told.values()), sum(map(len, seen.failures.values())))
+        told = sum(seen.told[one.id] for one in sent)
+        state = (told, sum(map(len, seen.failures.values())))
         progress(min(sum(state), len(sent)), len(sent), "waiting for decisions")
         if state != before:
             before, calm_since = state, time.monotonic()
@@ -225,7 +226,7 @@ def soak(place: Place, screen: Screen, count: int, rate: float) -> dict[str, Any
     return {
         "rate": rate,
         "faults": dict(caused),
-        "executions": sum(seen.calls[one.id] for one in sent),
+        "endpoint_answers": sum(seen.calls[one.id] for one in sent),
         "before_redrive": before,
         "after_redrive": counts(all_items, sent, seen),
         "wrong_acceptances": wrong_acceptances(all_items, sent, seen, clean),
@@ -251,6 +252,7 @@ def show(screen: Screen, result: dict[str, Any]) -> None:
             for name, growth in result["memory"].items()
         ],
     )
+    screen.print(f"The {A_STORE} is not judged: it keeps all that it is given in memory.")
 
 
 def main(arguments: Sequence[str]) -> int:

@@ -12,6 +12,7 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from hypothesis import HealthCheck, settings
 from invoke import Program
 
 from scripts.environment import Environment
@@ -20,6 +21,11 @@ if TYPE_CHECKING:
     from scripts.console import Screen
     from scripts.serving.deployment import Deployment
     from scripts.serving.registry import Version
+
+
+# A busy machine is no finding; how long things take is measured elsewhere.
+settings.register_profile("ours", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("ours")
 
 
 @pytest.fixture

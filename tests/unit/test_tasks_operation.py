@@ -12,7 +12,7 @@ import pytest
 
 from scripts import pipeline
 from scripts.environment import ROOT, Environment
-from scripts.operation import forget, monitoring, redrive, workflow
+from scripts.operation import forget, monitoring, queues, redrive, workflow
 from scripts.operation.failures import Failure
 from scripts.operation.forget import Forgotten
 from scripts.operation.queues import Message
@@ -138,20 +138,31 @@ def test_what_cannot_be_replayed_is_not_and_is_said(
     assert "1 of them cannot be replayed" in out
 
 
-@pytest.mark.parametrize("outcome", [redrive.FAILED_AGAIN, redrive.NO_ANSWER])
+@pytest.mark.parametrize("outcome", redrive.STILL_WAITING)
 def test_a_redrive_after_which_something_still_waits_is_a_failure(
     invoke: Invoke, waiting: Callable[..., Any], outcome: str
 ) -> None:
     waiting({outcome: 1}, a="BadScores")
     code, _, err = invoke("redrive", "--yes")
     assert code == 1
-    assert "Some failed again" in err
+    assert "Some still wait in the queue" in err
 
 
-def test_an_empty_failure_queue_is_good_news(invoke: Invoke, waiting: Callable[..., Any]) -> None:
+def test_an_empty_failure_queue_is_good_news(
+    invoke: Invoke, waiting: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
     replayed = waiting({})
+    monkeypatch.setattr(queues, "length", lambda *_args: 0)
     assert invoke("redrive")[:2] == (0, "Nothing waits in the failure queue.\n")
     assert replayed == []
+
+
+def test_failures_that_somebody_holds_are_not_good_news(
+    invoke: Invoke, waiting: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waiting({})
+    monkeypatch.setattr(queues, "length", lambda *_args: 3)
+    assert "3 are held by somebody, or of other kinds" in invoke("redrive")[1]
 
 
 def test_failures_that_can_never_succeed_are_deleted_on_request(

@@ -32,9 +32,8 @@ resource "aws_s3_bucket_lifecycle_configuration" "this" {
   }
 
   # An expired or overwritten object lives on as an old version: without this rule nothing in a
-  # versioned bucket is ever deleted. A week is time enough to notice a mistake and undo it, and,
-  # after the week that an upload is kept at least, as long as the queues keep a case: while one
-  # waits for a person or for a redrive, the version that it names can still be read.
+  # versioned bucket is ever deleted. The queues keep a case for 14 days, and an event may be a day
+  # late: while one waits for a person or for a redrive, the version that it names can be read.
   rule {
     id     = "remove-leftovers"
     status = "Enabled"
@@ -44,7 +43,7 @@ resource "aws_s3_bucket_lifecycle_configuration" "this" {
     }
 
     noncurrent_version_expiration {
-      noncurrent_days = 7
+      noncurrent_days = 15
     }
 
     expiration {

@@ -3,6 +3,7 @@
 import json
 from typing import Any
 
+import pytest
 from jsonata import Jsonata
 
 from scripts.environment import TERRAFORM
@@ -51,6 +52,17 @@ def test_an_event_that_was_not_delivered_is_told_too() -> None:
 def test_an_input_that_is_no_object_has_no_key() -> None:
     body = {"input": "the start of it", "error": "InvalidInput", "cause": "too long"}
     assert details(body) == '"no key": InvalidInput: too long'
+
+
+def test_what_was_made_of_an_event_is_told_as_one() -> None:
+    assert details(INPUT).startswith('"incoming/a.png": Undelivered: ')
+
+
+@pytest.mark.parametrize(
+    "cause", ['Returned payload: {"errorMessage": "x"}', '{"errorMessage": "x']
+)
+def test_a_cause_that_only_looks_like_a_functions_is_told_as_it_is(cause: str) -> None:
+    assert details({"input": INPUT, "error": "E", "cause": cause}).endswith(f"E: {cause}")
 
 
 def test_a_long_cause_is_cut() -> None:

@@ -76,4 +76,11 @@ def test_an_answer_that_is_not_captured_is_the_models_own(make):
 def test_every_fault_of_the_endpoint_is_sagemakers_or_the_models(monkeypatch):
     monkeypatch.setattr(endpoint_faults.time, "sleep", lambda _seconds: None)
     for kind in faults.KINDS["InvokeEndpoint"]:
-        assert refusal(fault(kind)) or answer(fault(kind)) or kind == "uncaptured"
+        assert refusal(fault(kind)) or answer(fault(kind)) or kind in ("uncaptured", "slow")
+
+
+def test_a_slow_answer_is_the_models_own_and_late(make, monkeypatch):
+    waited = []
+    monkeypatch.setattr(endpoint_faults.time, "sleep", waited.append)
+    assert answer(fault("slow")) is None
+    assert waited == [endpoint_faults.SLOW_S]

@@ -51,6 +51,22 @@ def test_several_faults_can_be_on_at_once_and_are_healed_together(file):
     assert strike(file, "InvokeEndpoint", "one") is None
 
 
+def test_one_fault_can_be_healed_alone(file):
+    cause(file.parent, Fault("InvokeEndpoint", "error", of="one"))
+    cause(file.parent, Fault("InvokeEndpoint", "error", of="two"))
+    assert heal(file.parent, "one") == 1
+    assert strike(file, "InvokeEndpoint", "one") is None
+    assert strike(file, "InvokeEndpoint", "two")
+
+
+def test_every_call_that_runs_into_a_fault_is_noted(file):
+    cause(file.parent, Fault("InvokeEndpoint", "error", of="one"))
+    for request in ("one", "two", "one"):
+        strike(file, "InvokeEndpoint", request)
+    assert faults.struck(file.parent, "one") == 2
+    assert faults.struck(file.parent, "two") == 0
+
+
 @pytest.mark.parametrize(
     ("fault", "message"),
     [

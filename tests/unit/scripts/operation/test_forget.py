@@ -198,6 +198,49 @@ def test_the_picture_itself_goes_last_so_that_a_second_try_finds_the_rest(
     assert removals[:-1] == [("DeleteObject", artifacts.name), ("DeleteItem", None)]
 
 
+def test_a_version_that_only_a_message_knows_is_found_in_the_captures(
+    uploads: Any,
+    table: Any,
+    artifacts: Bucket,
+    send: Callable[..., None],
+    forgotten: Callable[..., forget.Forgotten],
+) -> None:
+    send({"input": {"s3_bucket": UPLOADS, "s3_key": KEY, "version_id": "v7"}, "error": "E"})
+    capture(artifacts, image_id(UPLOADS, KEY, "v7"))
+    assert forgotten().captures == 1
+
+
+def test_messages_that_somebody_holds_are_told_of(
+    uploads: Any,
+    table: Any,
+    dev: Environment,
+    queue: str,
+    send: Callable[..., None],
+    forgotten: Callable[..., forget.Forgotten],
+) -> None:
+    put(uploads)
+    send({"input": {"s3_key": KEY}, "error": "E"})
+    dev.client("sqs").receive_message(QueueUrl=queue, VisibilityTimeout=300)
+    found = forgotten()
+    assert (found.messages, found.unseen) == (0, 1)
+
+
+def test_more_messages_than_the_queue_has_counted_are_read(
+    aws: Any,
+    uploads: Any,
+    table: Any,
+    send: Callable[..., None],
+    forgotten: Callable[..., forget.Forgotten],
+) -> None:
+    put(uploads)
+    send(*[{"input": {"s3_key": KEY}, "error": "E"}] * 23)
+    counted = dict.fromkeys(
+        ("ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"), "0"
+    )
+    aws.answers["GetQueueAttributes"] = {"Attributes": counted}
+    assert forgotten().messages == 23
+
+
 def test_a_key_that_nothing_is_known_of_is_a_mistake(
     uploads: Any, table: Any, forgotten: Callable[..., forget.Forgotten]
 ) -> None:

@@ -87,21 +87,52 @@ def test_what_fails_again_is_not_started_again(
     assert queues.length(dev, queue) == 1
 
 
-@pytest.mark.parametrize(
-    "answer", [ended("TIMED_OUT"), ReadTimeoutError(endpoint_url="https://states")]
-)
 def test_the_message_stays_where_nobody_knows_how_the_execution_ended(
+    aws: Any, send: Callable[..., None], queue: str, dev: Environment, again: Callable[..., Any]
+) -> None:
+    send(failed("a"))
+    aws.answers["StartSyncExecution"] = ReadTimeoutError(endpoint_url="https://states")
+    assert again() == {redrive.NO_ANSWER: 1}
+    assert queues.length(dev, queue) == 1
+    assert redrive.waiting(dev, queue) == []  # hidden for as long as it may be running
+
+
+@pytest.mark.parametrize("error", ["InputNotKept", "States.Runtime", "States.DataLimitExceeded"])
+def test_the_message_stays_where_the_execution_has_not_kept_its_input(
     aws: Any,
     send: Callable[..., None],
     queue: str,
     dev: Environment,
     again: Callable[..., Any],
-    answer: Any,
+    error: str,
 ) -> None:
     send(failed("a"))
-    aws.answers["StartSyncExecution"] = answer
-    assert again() == {redrive.NO_ANSWER: 1}
-    assert queues.length(dev, queue) == 1
+    aws.answers["StartSyncExecution"] = {**ended("FAILED"), "error": error}
+    assert again() == {redrive.NOT_DONE: 1}
+    assert len(redrive.waiting(dev, queue)) == 1
+
+
+def test_the_message_stays_where_the_execution_was_cut_off(
+    aws: Any, send: Callable[..., None], queue: str, dev: Environment, again: Callable[..., Any]
+) -> None:
+    send(failed("a"))
+    aws.answers["StartSyncExecution"] = ended("TIMED_OUT")
+    assert again() == {redrive.NOT_DONE: 1}
+    assert len(redrive.waiting(dev, queue)) == 1
+
+
+def test_what_could_not_be_started_is_there_for_the_next_try_at_once(
+    aws: Any,
+    send: Callable[..., None],
+    queue: str,
+    dev: Environment,
+    again: Callable[..., Any],
+    aws_error: Callable[..., Exception],
+) -> None:
+    send(failed("a"))
+    aws.answers["StartSyncExecution"] = aws_error("AccessDeniedException")
+    assert again() == {redrive.NOT_DONE: 1}
+    assert len(redrive.waiting(dev, queue)) == 1
 
 
 def test_only_failures_with_the_error_asked_for_are_started(
