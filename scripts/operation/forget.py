@@ -105,7 +105,8 @@ def ids_of(message: Message) -> set[str]:
     body = message.body if isinstance(message.body, dict) else {}
     given = failures.read(message).input or {}
     version = [given.get(name) for name in ("s3_bucket", "s3_key", "version_id")]
-    ids = {body.get("image_id"), image_id(*version) if all(version) else None}
+    texts = [item for item in version if isinstance(item, str)]
+    ids = {body.get("image_id"), image_id(*texts) if len(texts) == len(version) else None}
     return {item for item in ids if isinstance(item, str)}
 
 
