@@ -1,12 +1,14 @@
 """How good a classifier's answers are: accuracy, confusion, and the threshold worth deploying."""
 
-import math
 from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 
-Z_95 = 1.959963984540054  # the standard normal's 97.5 % quantile
+from lambdas.common.drift import interval
+
+wilson_interval = interval.wilson
+
 STEPS = 10_000  # thresholds are deployed with four decimals
 
 
@@ -61,22 +63,6 @@ def accuracy(predictions: Sequence[Prediction]) -> float:
     if not predictions:
         raise ValueError("Accuracy needs at least one prediction.")
     return sum(prediction.correct for prediction in predictions) / len(predictions)
-
-
-def wilson_interval(successes: int, total: int, quantile: float = Z_95) -> tuple[float, float]:
-    """Wilson's score interval (Wilson 1927) of a share, good for small samples; 95 % by default.
-
-    `quantile` is the standard normal's; each bound alone holds with that probability.
-    Raises ValueError when `total` is 0 or `successes` is not within 0..total.
-    """
-    if total <= 0 or not 0 <= successes <= total:
-        raise ValueError(f"{successes} of {total} is no share.")
-    share = successes / total
-    spread = quantile**2 / total
-    centre = (share + spread / 2) / (1 + spread)
-    half = quantile * math.sqrt(share * (1 - share) / total + spread / (4 * total)) / (1 + spread)
-    # Rounding must not push a bound past the share itself: 0 of n begins at 0.
-    return max(0.0, min(share, centre - half)), min(1.0, max(share, centre + half))
 
 
 def confusion(predictions: Sequence[Prediction], classes: int) -> list[list[int]]:

@@ -1,0 +1,1 @@
+"""Whether what the endpoint sees and answers has drifted from its baseline. Pure, numpy alone."""
