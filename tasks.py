@@ -29,6 +29,7 @@ namespace = Collection(
     traffic.retrain,
     infrastructure.deploy,
     operation.classify,
+    operation.monitor,
     operation.report,
     operation.redrive,
     operation.forget,
@@ -37,6 +38,7 @@ namespace = Collection(
     development.test,
     development.security,
     development.soak,
+    development.gameday,
     development.bench,
     cloud,
 )

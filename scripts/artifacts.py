@@ -16,6 +16,8 @@ MODELS = "models"
 TRANSFORMS = "transforms"
 CAPTURES = "captures"
 RETRAINING = "retraining"
+BASELINES = "monitoring/baselines"
+WINDOWS = "monitoring/windows"
 CURRENT_DATASET = f"{DATASETS}/current.json"
 CURRENT_DEPLOYMENT = "deployments/current.json"
 DEPLOYMENT_HISTORY = "deployments/history"
@@ -43,15 +45,20 @@ class Bucket:
             raise UserError(f"{uri} is not in the bucket {self.name}.")
         return uri.removeprefix(start)
 
-    def read_json(self, key: str) -> Any | None:
-        """The document at `key`, or None when there is none."""
+    def read(self, key: str) -> bytes | None:
+        """The object at `key`, or None when there is none."""
         try:
-            body = self.s3.get_object(Bucket=self.name, Key=key)["Body"].read()
+            body: bytes = self.s3.get_object(Bucket=self.name, Key=key)["Body"].read()
         except ClientError as error:
             if error.response["Error"]["Code"] in ("NoSuchKey", "404"):
                 return None
             raise
-        return json.loads(body)
+        return body
+
+    def read_json(self, key: str) -> Any | None:
+        """The document at `key`, or None when there is none."""
+        body = self.read(key)
+        return None if body is None else json.loads(body)
 
     def write_json(self, key: str, document: Any) -> None:
         body = json.dumps(document, indent=2).encode()
@@ -65,9 +72,20 @@ class Bucket:
         self.s3.upload_file(str(path), self.name, key)
         return self.uri(key)
 
-    def keys(self, prefix: str) -> list[str]:
-        pages = self.s3.get_paginator("list_objects_v2").paginate(Bucket=self.name, Prefix=prefix)
+    def keys(self, prefix: str, after: str = "") -> list[str]:
+        """All keys that begin with `prefix`, in their order: those behind `after` alone."""
+        behind = {"StartAfter": after} if after else {}
+        pages = self.s3.get_paginator("list_objects_v2").paginate(
+            Bucket=self.name, Prefix=prefix, **behind
+        )
         return [item["Key"] for page in pages for item in page.get("Contents", [])]
+
+    def folders(self, prefix: str) -> list[str]:
+        """What the keys under `prefix`, which ends with a slash, begin with up to the next one."""
+        pages = self.s3.get_paginator("list_objects_v2").paginate(
+            Bucket=self.name, Prefix=prefix, Delimiter="/"
+        )
+        return [item["Prefix"] for page in pages for item in page.get("CommonPrefixes", [])]
 
 
 def open_bucket(environment: Environment, name: str) -> Bucket:

@@ -37,7 +37,7 @@ class Provisioned:
 
 
 def build_packages(environment: Environment, screen: Screen) -> None:
-    """Build what Terraform uploads: three functions and their layer."""
+    """Build what Terraform uploads: the functions and their layers."""
     with screen.step("package", "Package") as step:
         paths = package.build(package.target_of(environment))
         sizes = (f"{name} {path.stat().st_size / 1e3:,.1f} KB" for name, path in paths.items())

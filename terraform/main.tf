@@ -5,6 +5,8 @@ locals {
   account_id   = data.aws_caller_identity.current.account_id
   here         = "${var.region}:${local.account_id}"
   has_endpoint = var.endpoint_name != null
+  steps        = ["serialize", "infer", "filter"]
+  functions    = concat(local.steps, ["monitor"])
 
   # The only folders of the uploads bucket that are ever read.
   upload_prefixes = { by_event = "incoming/", by_request = "adhoc/" }
@@ -22,10 +24,10 @@ locals {
     state_machine    = "arn:aws:states:${local.here}:stateMachine:${local.prefix}-classify"
     failure_report   = "arn:aws:states:${local.here}:stateMachine:${local.prefix}-failure-report"
     failures_rule    = "arn:aws:events:${local.here}:rule/${local.prefix}-failures"
-    failures_alarm   = "arn:aws:cloudwatch:${local.here}:alarm:${local.prefix}-failure-queue-not-empty"
+    failures_alarm   = "arn:aws:cloudwatch:${local.here}:alarm:${local.prefix}-executions-failed"
     alarm_topic      = "arn:aws:sns:${local.here}:${local.prefix}-alarms"
-    function         = { for name in ["serialize", "infer", "filter"] : name => "arn:aws:lambda:${local.here}:function:${local.prefix}-${name}" }
-    function_logs    = { for name in ["serialize", "infer", "filter"] : name => "arn:aws:logs:${local.here}:log-group:/aws/lambda/${local.prefix}-${name}" }
+    function         = { for name in local.functions : name => "arn:aws:lambda:${local.here}:function:${local.prefix}-${name}" }
+    function_logs    = { for name in local.functions : name => "arn:aws:logs:${local.here}:log-group:/aws/lambda/${local.prefix}-${name}" }
     # SageMaker writes names in ARNs in lower case.
     endpoint        = "arn:aws:sagemaker:${local.here}:endpoint/${lower(coalesce(var.endpoint_name, local.prefix))}"
     rollback_alarms = module.observability.rollback_alarm_arns
@@ -91,6 +93,18 @@ module "functions" {
   assignments           = var.assignments
   metric_namespace      = var.project
   environment           = var.environment
+  endpoint_variant      = var.endpoint_variant
+  state_machine_arn     = local.arns.state_machine
+  metric_period_s       = var.monitor_metric_period_s
+}
+
+module "monitoring" {
+  source = "./modules/monitoring"
+  count  = local.has_endpoint ? 1 : 0
+
+  prefix   = local.prefix
+  function = module.functions[0].functions["monitor"]
+  schedule = var.monitor_schedule
 }
 
 module "workflow" {
@@ -101,7 +115,7 @@ module "workflow" {
   environment             = var.environment
   role_arns               = module.identity.role_arns
   key                     = local.key
-  functions               = module.functions[0].functions
+  functions               = { for name in local.steps : name => module.functions[0].functions[name] }
   uploads_bucket          = module.storage.uploads_bucket
   event_prefix            = local.upload_prefixes.by_event
   decisions_table         = module.storage.decisions_table
@@ -122,6 +136,8 @@ module "observability" {
   account_id           = local.account_id
   key                  = local.key
   alarm_email          = var.alarm_email
+  page_email           = var.page_email
+  alarm_timing         = var.alarm_timing
   endpoint_name        = var.endpoint_name
   endpoint_variant     = var.endpoint_variant
   metric_namespace     = var.project

@@ -38,6 +38,11 @@ output "alarm_topic_arn" {
   value       = module.observability.alarm_topic_arn
 }
 
+output "page_topic_arn" {
+  description = "Topic of the one alarm to be woken by: that the service is unhealthy."
+  value       = module.observability.page_topic_arn
+}
+
 output "rollback_alarm_names" {
   description = "Alarms that roll an update of the endpoint back; empty while there is no endpoint."
   value       = module.observability.rollback_alarm_names

@@ -154,7 +154,7 @@ variable "assignments" {
 # Lambda packages
 
 variable "package_dir" {
-  description = "Folder with serialize.zip, infer.zip, filter.zip and layer.zip, relative to the folder Terraform runs in."
+  description = "Folder with a zip for each function, layer.zip and numpy.zip, relative to the folder Terraform runs in."
   type        = string
   default     = "../build/packages/aws"
 }
@@ -255,6 +255,75 @@ variable "alarm_email" {
   validation {
     condition     = var.alarm_email == null || can(regex("^[^@\\s]+@[^@\\s]+$", var.alarm_email))
     error_message = "alarm_email must be an e-mail address, or null."
+  }
+}
+
+variable "page_email" {
+  description = "Address that is paged, day and night, when the service is unhealthy; it must confirm the subscription once. null: subscribe a paging service to the topic yourself."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.page_email == null || can(regex("^[^@\\s]+@[^@\\s]+$", var.page_email))
+    error_message = "page_email must be an e-mail address, or null."
+  }
+}
+
+variable "alarm_timing" {
+  description = "Seconds that one datapoint of an alarm stands for: period_s of most, long_period_s of those that look longer, monitor_period_s of those on the monitor, which must run at least once in that time."
+  type = object({
+    period_s         = optional(number, 60)
+    long_period_s    = optional(number, 300)
+    monitor_period_s = optional(number, 3600)
+  })
+  default  = {}
+  nullable = false
+
+  validation {
+    condition     = alltrue([for period_s in values(var.alarm_timing) : contains([10, 30], period_s) || (period_s >= 60 && period_s <= 21600 && period_s % 60 == 0)])
+    error_message = "The periods of alarm_timing must be 10, 30, or multiples of 60 up to 21600 seconds: CloudWatch offers no others."
+  }
+
+  validation {
+    condition     = min(values(var.alarm_timing)...) >= 60 || var.environment == "local"
+    error_message = "Periods of alarm_timing below 60 work in the local environment only: AWS publishes its metrics once a minute, so most periods would be empty."
+  }
+
+  validation {
+    condition     = var.alarm_timing.long_period_s % var.alarm_timing.period_s == 0
+    error_message = "alarm_timing.long_period_s must be a multiple of period_s."
+  }
+}
+
+variable "monitor_schedule" {
+  description = "How often the monitor looks at what was captured, as EventBridge's rate(…): at least once in alarm_timing.monitor_period_s, or its alarms take it for dead."
+  type        = string
+  default     = "rate(1 hour)"
+
+  validation {
+    condition     = can(regex("^rate\\((1 (minute|hour)|([2-9]|[1-5][0-9]) (minutes|hours))\\)$", var.monitor_schedule))
+    error_message = "monitor_schedule must be a rate of EventBridge in minutes or hours, such as rate(1 hour) or rate(15 minutes)."
+  }
+
+  validation {
+    condition     = var.environment == "local" || try(tonumber(regex("[0-9]+", var.monitor_schedule)) * (strcontains(var.monitor_schedule, "hour") ? 3600 : 60) <= var.alarm_timing.monitor_period_s, true)
+    error_message = "monitor_schedule is longer than alarm_timing.monitor_period_s: the alarm on a silent monitor would go off between two runs."
+  }
+}
+
+variable "monitor_metric_period_s" {
+  description = "Seconds that one datapoint of the metrics stands for which the monitor adds up."
+  type        = number
+  default     = 60
+
+  validation {
+    condition     = contains([1, 5, 10, 30, 60], var.monitor_metric_period_s)
+    error_message = "monitor_metric_period_s must be 1, 5, 10, 30 or 60: CloudWatch keeps no finer periods, and coarser ones make coarser windows."
+  }
+
+  validation {
+    condition     = var.monitor_metric_period_s == 60 || var.environment == "local"
+    error_message = "monitor_metric_period_s below 60 works in the local environment only: AWS publishes its metrics once a minute."
   }
 }
 

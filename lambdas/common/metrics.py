@@ -19,10 +19,17 @@ class Publisher:
     service: str
 
     def count(self, name: str, value: float) -> None:
-        """Publish one value of the metric `name`, as a line of the log."""
+        """Publish one value of the metric `name`, a number of things, as a line of the log."""
+        self._publish(name, MetricUnit.Count, value)
+
+    def measure(self, name: str, value: float) -> None:
+        """The same for what has no unit, such as a rate."""
+        self._publish(name, MetricUnit.NoUnit, value)
+
+    def _publish(self, name: str, unit: MetricUnit, value: float) -> None:
         with single_metric(
             name,
-            MetricUnit.Count,
+            unit,
             value,
             namespace=self.namespace,
             # Powertools adds `service` by itself where its own variable is set: here it always is.

@@ -98,19 +98,33 @@ def normalise(upload: bytes, size_px: int, max_pixels: int) -> Picture:
     Raises Rejected with the reason not_an_image, damaged, too_many_pixels or too_small.
     """
     header = read_header(upload)
+    square, orientation = _decode(upload, header, size_px, max_pixels)
+    content_type, data = _encode(square)
+    width, height = header.width, header.height
+    if orientation in _LYING:
+        width, height = height, width
+    return Picture(content_type, data, width, height)
+
+
+def decode(picture: bytes, size_px: int, max_pixels: int) -> Image.Image:
+    """The pixels that `normalise` encodes: of a picture of its own, what the model sees.
+
+    Raises Rejected as it does.
+    """
+    return _decode(picture, read_header(picture), size_px, max_pixels)[0]
+
+
+def _decode(data: bytes, header: Header, size_px: int, max_pixels: int) -> tuple[Image.Image, int]:
+    """The upright square, and the orientation that the file declares."""
     _check_pixels(header, max_pixels)
-    essentials = read_essentials(upload, header)
+    essentials = read_essentials(data, header)
     try:
         square = _square(_open(header, essentials), essentials.orientation, size_px)
     except _DECODER_ERRORS as error:
         raise Rejected(
             Reason.DAMAGED, f"The {header.format} picture is cut off or damaged."
         ) from error
-    content_type, data = _encode(square)
-    width, height = header.width, header.height
-    if essentials.orientation in _LYING:
-        width, height = height, width
-    return Picture(content_type, data, width, height)
+    return square, essentials.orientation
 
 
 def _check_pixels(header: Header, max_pixels: int) -> None:

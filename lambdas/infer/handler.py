@@ -1,7 +1,7 @@
 """Infer: ask the endpoint about the picture and check its answer. The picture goes no further.
 
-A picture that the model itself refuses (4xx) is returned as rejected. Nothing is retried here: the
-state machine does that, with pauses that do not cost Lambda time.
+A picture that the model itself refuses (4xx) is returned as rejected, and counted. Nothing is
+retried here: the state machine does that, with pauses that do not cost Lambda time.
 """
 
 import os
@@ -14,7 +14,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-from lambdas.common import environment, logs, messages, scores
+from lambdas.common import environment, logs, messages, metrics, scores
 from lambdas.common.aws_errors import CALL_ERRORS, error_code, in_workflow_terms
 from lambdas.common.errors import BadScores, Reason, Rejected
 from lambdas.common.messages import Prepared
@@ -24,6 +24,7 @@ ENDPOINT_CONFIG = Config(
     connect_timeout=1, read_timeout=8, retries={"mode": "standard", "total_max_attempts": 1}
 )
 
+METRIC = "Rejected"
 MAX_ANSWER_BYTES = 65_536
 
 # "Timed out" and "too many requests" say nothing about the picture.
@@ -53,6 +54,7 @@ def load_settings(variables: Mapping[str, str]) -> Settings:
 
 
 SETTINGS = load_settings(os.environ)
+METRICS = metrics.load_publisher(os.environ, "infer")
 CLIENT: Endpoint = boto3.client("sagemaker-runtime", config=ENDPOINT_CONFIG)
 logger = logs.open_logger()
 
@@ -61,6 +63,8 @@ logger = logs.open_logger()
 def handle(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     """Lambda's entry point: see `infer`."""
     message = infer(event, SETTINGS, CLIENT)
+    if message.get("decision") == "rejected":
+        METRICS.count(METRIC, 1)
     logger.info(
         message.get("decision", "scored"),
         image=message["image"],

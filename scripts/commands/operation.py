@@ -6,13 +6,15 @@ from pathlib import Path
 from invoke import Context, Exit, task
 
 from scripts import pipeline
-from scripts.commands import DEFAULT_ENV, ENV_HELP, confirm, friendly, use
+from scripts.commands import DEFAULT_ENV, ENV_HELP, confirm, friendly, seconds, use
 from scripts.console import Screen
 from scripts.environment import BUILD
 from scripts.errors import UserError
 from scripts.operation import failures, monitoring, queues, workflow
 from scripts.operation import forget as forget_module
 from scripts.operation import redrive as redrive_module
+from scripts.operation import watch as watch_module
+from scripts.report import ReportData
 from scripts.serving import deployment
 
 
@@ -25,26 +27,67 @@ def classify(_: Context, photo: str, env: str = DEFAULT_ENV) -> None:
     print(workflow.describe_answer(workflow.classify(environment, outputs, Path(photo))))
 
 
-@task(help={"env": ENV_HELP, "since": "period, such as 30m, 24h or 7d", "out": "file to write"})
+@task(
+    help={
+        "env": ENV_HELP,
+        "since": "period, such as 30m, 24h or 7d",
+        "out": "file to write",
+        "watch": "write it again and again, until Ctrl-C; the page follows by itself",
+        "every": "with --watch: seconds from one writing to the next",
+    }
+)
 @friendly
-def report(_: Context, env: str = DEFAULT_ENV, since: str = "24h", out: str | None = None) -> None:
-    """Write the monitoring report, one HTML file, from captured data."""
+def report(
+    _: Context,
+    env: str = DEFAULT_ENV,
+    since: str = "24h",
+    out: str | None = None,
+    watch: bool = False,
+    every: str = "30",
+) -> None:
+    """Write the monitoring report, one HTML file, from captured data and the monitor's windows."""
     period = monitoring.parse_period(since)
+    every_s = seconds(every)
+    if not every_s:
+        raise UserError("--every 0 would never rest: give a second or more.")
     environment = use(env)
     provisioned = pipeline.open_provisioned(environment)
-    deployed = deployment.load(provisioned.bucket)
-    if deployed is None:
-        raise UserError("No endpoint is deployed yet. Run: invoke endpoint")
-    data = monitoring.gather(
-        environment,
-        provisioned.outputs,
-        provisioned.bucket,
-        deployed,
-        datetime.now(UTC) - period,
-    )
     path = Path(out) if out else BUILD / env / "report.html"
+
+    def make() -> ReportData:
+        deployed = deployment.load(provisioned.bucket)
+        if deployed is None:
+            raise UserError("No endpoint is deployed yet. Run: invoke endpoint")
+        return monitoring.gather(
+            environment,
+            provisioned.outputs,
+            provisioned.bucket,
+            deployed,
+            datetime.now(UTC) - period,
+        )
+
+    def tell(data: ReportData) -> None:
+        print(f"{monitoring.describe(data)}: {path}")
+
+    if watch:
+        monitoring.watch(make, path, every_s, tell)
+        return
+    data = make()
     monitoring.write(data, path)
-    print(f"{data.captured_records} captured records, {len(data.outcomes)} executions: {path}")
+    tell(data)
+
+
+@task(help={"env": ENV_HELP})
+@friendly
+def monitor(_: Context, env: str = DEFAULT_ENV) -> None:
+    """Have the monitor look at once at what was captured since the last time."""
+    environment, screen = use(env), Screen()
+    record = watch_module.watch(environment, pipeline.open_provisioned(environment).outputs)
+    if record is None:
+        screen.print("There is nothing to look at yet. Run this again in a few minutes.")
+        return
+    for line in watch_module.describe(record):
+        screen.print(line)
 
 
 @task(

@@ -5,8 +5,8 @@
 Each function below mends one difference from AWS that was met with ministack 1.5.33, and can go
 when a release does not need it. Without them `terraform plan` shows changes right after an apply,
 and the event of an upload does not say which version of the object it is about. Those of CloudWatch
-are in emulated_cloudwatch.py, those of IAM in emulated_iam.py. Faults that are caused on purpose
-are in emulated_faults.py.
+are in emulated_cloudwatch.py, those of IAM in emulated_iam.py, and what services publish of
+themselves in emulated_*_metrics.py. Faults that are caused on purpose are in emulated_faults.py.
 """
 
 import json
@@ -22,7 +22,9 @@ from ministack.services import eventbridge, lambda_svc, s3, stepfunctions
 
 from scripts.localcloud import (
     emulated_cloudwatch,
+    emulated_execution_metrics,
     emulated_faults,
+    emulated_function_metrics,
     emulated_iam,
     emulated_queue_metrics,
 )
@@ -163,6 +165,8 @@ def start() -> None:
     emulated_cloudwatch.mend()
     emulated_iam.mend()
     emulated_queue_metrics.publish()
+    emulated_execution_metrics.publish()
+    emulated_function_metrics.publish()
     main()
 
 

@@ -140,9 +140,17 @@ def _remaining(environment: Environment) -> Iterator[tuple[str, str]]:
             "topic",
             [t["TopicArn"].rpartition(":")[2] for t in pages("sns", "list_topics", "Topics")],
         ),
-        (
-            "alarm",
-            [a["AlarmName"] for a in pages("cloudwatch", "describe_alarms", "MetricAlarms")],
+        *(
+            (
+                "alarm",
+                [
+                    alarm["AlarmName"]
+                    for alarm in pages(
+                        "cloudwatch", "describe_alarms", f"{kind}s", AlarmTypes=[kind]
+                    )
+                ],
+            )
+            for kind in ("MetricAlarm", "CompositeAlarm")
         ),
         (
             "dashboard",

@@ -6,21 +6,23 @@ output differs between its versions, and with it the `source_code_hash` that Ter
 
 import contextlib
 import hashlib
+import itertools
 import subprocess
 import sys
 import tempfile
 import zipfile
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from scripts import processes
 from scripts.environment import BUILD, ROOT, Environment
 from scripts.errors import UserError
 
-FUNCTIONS = ("serialize", "infer", "filter")
+FUNCTIONS = ("serialize", "infer", "filter", "monitor")
 LAMBDAS = ROOT / "lambdas"
-REQUIREMENTS = LAMBDAS / "requirements.txt"
+# What a layer brings, by a file below LAMBDAS: one for all functions, one for the monitor alone.
+REQUIREMENTS = {"layer": "requirements.txt", "numpy": "monitor/requirements.txt"}
 WHEELS = ROOT / ".local" / "wheels"
 
 _FIXED_TIME = (1980, 1, 1, 0, 0, 0)  # the earliest that a zip can hold
@@ -29,7 +31,10 @@ _UNIX = 3
 _GLIBC_TAGS = ("manylinux_2_34", "manylinux_2_28", "manylinux_2_17", "manylinux2014")
 _MACHINES = {"arm64": "aarch64", "x86_64": "x86_64"}
 # pip's notes about the installation itself, and what only a developer would use.
-_LEFT_OUT = {"RECORD", "INSTALLER", "REQUESTED", "direct_url.json", "__pycache__", "bin"}
+_LEFT_OUT = {
+    *("RECORD", "INSTALLER", "REQUESTED", "direct_url.json"),
+    *("__pycache__", "bin", "tests", "include", "f2py"),
+}
 # The local cloud runs functions as a custom runtime, in AWS's runtime client; see
 # scripts/localcloud/lambda_bootstrap.py.
 _BOOTSTRAP = '#!/bin/sh\nexec "$LOCAL_LAMBDA_PYTHON" "$LOCAL_LAMBDA_BOOTSTRAP"\n'
@@ -73,14 +78,15 @@ def target_of(environment: Environment) -> Target:
 
 
 def build(target: Target, folder: Path | None = None) -> dict[str, Path]:
-    """Write serialize.zip, infer.zip, filter.zip and layer.zip; return their paths by name.
+    """Write a zip for each function, layer.zip and numpy.zip; return their paths by name.
 
     `folder` defaults to build/packages/<target>. Raises UserError when a wheel cannot be had.
     """
     folder = folder or target.folder
     folder.mkdir(parents=True, exist_ok=True)
-    zips = {name: function_entries(name, target) for name in FUNCTIONS}
-    zips["layer"] = layer_entries(target)
+    zips: dict[str, Iterable[Entry]] = {name: function_entries(name, target) for name in FUNCTIONS}
+    zips["layer"] = itertools.chain(common_entries(), wheel_entries("layer", target))
+    zips["numpy"] = wheel_entries("numpy", target)
     paths = {}
     for name, entries in zips.items():
         paths[name] = folder / f"{name}.zip"
@@ -89,16 +95,25 @@ def build(target: Target, folder: Path | None = None) -> dict[str, Path]:
 
 
 def function_entries(name: str, target: Target) -> Iterator[Entry]:
-    """A function's own modules, and nothing else; locally the custom runtime's bootstrap too."""
-    yield from _tree(LAMBDAS / name, "", "*.py")
+    """A function's own modules, and nothing else; locally the custom runtime's bootstrap too.
+
+    Lambda starts `handler.py`; the others are imported by their full names, as here.
+    """
+    for entry in _tree(LAMBDAS / name, "", "*.py"):
+        is_handler = entry.name == "handler.py"
+        yield entry if is_handler else replace(entry, name=f"lambdas/{name}/{entry.name}")
     if target == LOCAL_TARGET:
         yield Entry("bootstrap", _BOOTSTRAP.encode(), executable=True)
 
 
-def layer_entries(target: Target) -> Iterator[Entry]:
-    """What the functions share: lambdas/common, and the packages of lambdas/requirements.txt."""
+def common_entries() -> Iterator[Entry]:
+    """The code that the functions share."""
     yield from _tree(LAMBDAS / "common", "python/lambdas/common/", "*.py")
-    yield from _tree(_installed_wheels(target), "python/", "*")
+
+
+def wheel_entries(layer: str, target: Target) -> Iterator[Entry]:
+    """The packages of a layer, for `target`."""
+    yield from _tree(_installed_wheels(layer, target), "python/", "*")
 
 
 def write_zip(path: Path, entries: Iterable[Entry]) -> None:
@@ -120,29 +135,30 @@ def _tree(folder: Path, prefix: str, pattern: str) -> Iterator[Entry]:
             yield Entry(f"{prefix}{relative.as_posix()}", path.read_bytes())
 
 
-def _installed_wheels(target: Target) -> Path:
-    """A folder with the layer's packages for `target`, installed once for each requirement."""
-    tag = "-".join(filter(None, [target.name, target.runtime, target.architecture]))
+def _installed_wheels(layer: str, target: Target) -> Path:
+    """A folder with a layer's packages for `target`, installed once for each requirement."""
+    requirements = LAMBDAS / REQUIREMENTS[layer]
+    tag = "-".join(filter(None, [layer, target.name, target.runtime, target.architecture]))
     if target == LOCAL_TARGET:
         tag += f"-{sys.implementation.cache_tag}"
-    digest = hashlib.sha256(REQUIREMENTS.read_bytes()).hexdigest()[:12]
+    digest = hashlib.sha256(requirements.read_bytes()).hexdigest()[:12]
     folder = WHEELS / f"{tag}-{digest}"
     if not folder.is_dir():
         WHEELS.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=f"{tag}-", dir=WHEELS) as unfinished:
             packages = Path(unfinished) / "packages"
-            _install(target, packages)
+            _install(target, requirements, packages)
             with contextlib.suppress(OSError):  # another process was first
                 packages.rename(folder)
     return folder
 
 
-def _install(target: Target, folder: Path) -> None:
+def _install(target: Target, requirements: Path, folder: Path) -> None:
     command = [
         *(sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"),
         *("--no-deps", "--no-compile", "--only-binary=:all:", "--target", str(folder)),
         *_platform_options(target),
-        *("--requirement", str(REQUIREMENTS)),
+        *("--requirement", str(requirements)),
     ]
     pip = processes.start_guarded(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
     try:

@@ -18,6 +18,7 @@ EXCLUSIONS = ROOT / "scripts" / "security" / "cloudsplaining.yaml"
 PINNED = [
     ROOT / "requirements.txt",
     ROOT / "lambdas" / "requirements.txt",
+    ROOT / "lambdas" / "monitor" / "requirements.txt",
     ROOT / "scripts" / "algorithm" / "requirements.txt",
 ]
 AUDIT_TIMEOUT_S = 10

@@ -11,8 +11,14 @@ from botocore.session import Session
 
 from scripts.security.definition import machines
 
-# S3 asks for these when an object is read, the second one when a version is named.
-IAM_ACTIONS = {"s3:GetObject": ("s3:GetObject", "s3:GetObjectVersion")}
+# Nearly always a service's requests are signed with the name that IAM has for it.
+IAM_PREFIXES = {"monitoring": "cloudwatch"}
+
+# IAM calls some actions otherwise than the API calls its operations.
+IAM_ACTIONS = {"s3:ListObjectsV2": "s3:ListBucket"}
+
+# What is asked for in addition where a request names this member.
+WITH_MEMBER = {("s3:GetObject", "VersionId"): "s3:GetObjectVersion"}
 
 # Step Functions names an integration after the call, in lower camel case; Lambda's is an exception.
 INTEGRATIONS = {"lambda:Invoke": "lambda:InvokeFunction"}
@@ -31,13 +37,28 @@ def actions_of_code(sources: Iterable[str]) -> set[str]:
     trees = [ast.parse(source) for source in sources]
     nodes = [node for tree in trees for node in ast.walk(tree)]
     attributes = {node.attr for node in nodes if isinstance(node, ast.Attribute)}
-    return {
-        action
+    called = {
+        operation
         for service in _clients(nodes)
         for method, operation in _operations(service).items()
         if method in attributes
-        for action in IAM_ACTIONS.get(operation, (operation,))
     }
+    members = {str(name) for node in nodes for name in _names(node)}
+    return {IAM_ACTIONS.get(operation, operation) for operation in called} | {
+        action
+        for (operation, member), action in WITH_MEMBER.items()
+        if operation in called and member in members
+    }
+
+
+def _names(node: ast.AST) -> Iterable[Any]:
+    """What a node can give a request's member by: a keyword, or a key of a mapping."""
+    match node:
+        case ast.keyword(arg=name):
+            return [name]
+        case ast.Dict(keys=keys):
+            return [key.value for key in keys if isinstance(key, ast.Constant)]
+    return []
 
 
 def _clients(nodes: Iterable[ast.AST]) -> set[str]:
@@ -66,10 +87,8 @@ def _clients(nodes: Iterable[ast.AST]) -> set[str]:
 def _operations(service: str) -> dict[str, str]:
     """The service's operations as IAM actions, by the name of the client's method."""
     model = Session().get_service_model(service)
-    return {
-        xform_name(operation): f"{model.signing_name}:{operation}"
-        for operation in model.operation_names
-    }
+    prefix = IAM_PREFIXES.get(model.signing_name, model.signing_name)
+    return {xform_name(operation): f"{prefix}:{operation}" for operation in model.operation_names}
 
 
 def actions_of_workflow(definition: Mapping[str, Any]) -> set[str]:

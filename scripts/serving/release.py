@@ -11,7 +11,7 @@ from scripts.evaluation.evaluate import Evaluation
 from scripts.evaluation.gate import Decision, Rule, Verdict
 from scripts.evaluation.quality import Prediction
 from scripts.pipeline import Provisioned
-from scripts.serving import deployment, endpoint, models, registry
+from scripts.serving import baseline, deployment, endpoint, models, registry
 from scripts.serving.deployment import Deployment
 from scripts.serving.endpoint import Fleet
 from scripts.serving.models import Model
@@ -103,6 +103,8 @@ def deploy_endpoint(
                 f"The model's labels are {', '.join(model.labels)}; the workflow reads scores as "
                 f"{', '.join(live.labels)} until it is applied again. Use another environment."
             )
+        # Before the first answer, so that the monitor never meets a model that it does not know.
+        missing = baseline.freeze(bucket, model, version.number, step.say)
         try:
             deployed = endpoint.deploy(
                 environment,
@@ -124,6 +126,8 @@ def deploy_endpoint(
         deployment.save(bucket, deployed)
         what = f"version {version.number}, {registry.algorithm_in_words(version)}"
         step.result = f"{deployed.endpoint_name} in service with {what}"
+        if missing:
+            step.result += f"; drift cannot be seen without a baseline: {missing}"
         return deployed
 
 

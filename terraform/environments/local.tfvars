@@ -17,3 +17,10 @@ log_retention_days = 1
 # second. A model answers in about 4 ms, but two busy cores can make a p99 of 100 ms of that.
 rollback_timing = { period_s = 10, evaluation_periods = 2, datapoints_to_alarm = 2 }
 rollback_limits = { latency_ms = 250 }
+
+# The other alarms look as often. The monitor's wait for a run a minute.
+alarm_timing = { period_s = 10, long_period_s = 30, monitor_period_s = 60 }
+
+# EventBridge has no shorter rate. Windows may be of seconds: `invoke monitor` looks at once.
+monitor_schedule        = "rate(1 minute)"
+monitor_metric_period_s = 1

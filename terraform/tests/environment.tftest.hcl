@@ -41,7 +41,7 @@ run "without_an_endpoint_there_is_what_training_needs_and_no_workflow" {
   }
 }
 
-run "with_an_endpoint_there_is_a_workflow_of_three_functions" {
+run "with_an_endpoint_there_is_a_workflow_of_three_functions_and_a_monitor" {
   command = plan
 
   variables {
@@ -59,6 +59,7 @@ run "with_an_endpoint_there_is_a_workflow_of_three_functions" {
       serialize = "scones-test-serialize"
       infer     = "scones-test-infer"
       filter    = "scones-test-filter"
+      monitor   = "scones-test-monitor"
     }
     error_message = "The functions must be named after the environment and their role."
   }

@@ -7,7 +7,7 @@ mock_provider "aws" {
 
 variables {
   prefix                = "scones-test"
-  role_arns             = { serialize = "arn:aws:iam::123456789012:role/serialize", infer = "arn:aws:iam::123456789012:role/infer", filter = "arn:aws:iam::123456789012:role/filter" }
+  role_arns             = { serialize = "arn:aws:iam::123456789012:role/serialize", infer = "arn:aws:iam::123456789012:role/infer", filter = "arn:aws:iam::123456789012:role/filter", monitor = "arn:aws:iam::123456789012:role/monitor" }
   package_dir           = "tests/packages"
   artifacts_bucket      = "artifacts"
   runtime               = "python3.13"
@@ -22,6 +22,9 @@ variables {
   low_confidence_action = "review"
   metric_namespace      = "scones"
   environment           = "test"
+  endpoint_variant      = "AllTraffic"
+  state_machine_arn     = "arn:aws:states:us-east-1:123456789012:stateMachine:classify"
+  metric_period_s       = 60
   key                   = { arn = "arn:aws:kms:us-east-1:123456789012:key/ours" }
   assignments = {
     bicycle    = { loading_bay = "A", max_distance_km = 3 }
@@ -57,8 +60,35 @@ run "functions_get_their_own_role_settings_package_and_log_group" {
   }
 
   assert {
-    condition     = aws_lambda_function.this["infer"].environment[0].variables["ENDPOINT_NAME"] == "model" && aws_lambda_function.this["infer"].environment[0].variables["LABELS"] == "bicycle,motorcycle"
-    error_message = "infer must know its endpoint and the labels in the model's order."
+    condition = aws_lambda_function.this["infer"].environment[0].variables == tomap({
+      POWERTOOLS_SERVICE_NAME = "infer"
+      POWERTOOLS_LOG_LEVEL    = "INFO"
+      ENDPOINT_NAME           = "model"
+      LABELS                  = "bicycle,motorcycle"
+      METRIC_NAMESPACE        = "scones"
+      ENVIRONMENT             = "test"
+    })
+    error_message = "infer must know its endpoint, the labels in the model's order, and where its metrics belong."
+  }
+
+  assert {
+    condition = aws_lambda_function.this["monitor"].environment[0].variables == tomap({
+      POWERTOOLS_SERVICE_NAME = "monitor"
+      POWERTOOLS_LOG_LEVEL    = "INFO"
+      ARTIFACTS_BUCKET        = "artifacts"
+      ENDPOINT_NAME           = "model"
+      ENDPOINT_VARIANT        = "AllTraffic"
+      STATE_MACHINE_ARN       = "arn:aws:states:us-east-1:123456789012:stateMachine:classify"
+      METRIC_PERIOD_S         = "60"
+      METRIC_NAMESPACE        = "scones"
+      ENVIRONMENT             = "test"
+    })
+    error_message = "monitor must know the bucket, whose captures and whose metrics it reads, and where its own belong."
+  }
+
+  assert {
+    condition     = { for name, function in aws_lambda_function.this : name => length(function.layers) } == { serialize = 1, infer = 1, filter = 1, monitor = 2 }
+    error_message = "NumPy is for the monitor alone: the others would carry it at every cold start."
   }
 
   assert {

@@ -27,11 +27,13 @@ variables {
       serialize = "arn:aws:lambda:us-east-1:123456789012:function:serialize"
       infer     = "arn:aws:lambda:us-east-1:123456789012:function:infer"
       filter    = "arn:aws:lambda:us-east-1:123456789012:function:filter"
+      monitor   = "arn:aws:lambda:us-east-1:123456789012:function:monitor"
     }
     function_logs = {
       serialize = "arn:aws:logs:us-east-1:123456789012:log-group:/aws/lambda/serialize"
       infer     = "arn:aws:logs:us-east-1:123456789012:log-group:/aws/lambda/infer"
       filter    = "arn:aws:logs:us-east-1:123456789012:log-group:/aws/lambda/filter"
+      monitor   = "arn:aws:logs:us-east-1:123456789012:log-group:/aws/lambda/monitor"
     }
   }
   upload_prefixes      = ["incoming/", "adhoc/"]
@@ -46,8 +48,8 @@ run "every_role_is_bounded_and_trusts_one_service_on_behalf_of_this_account_alon
   }
 
   assert {
-    condition     = toset(keys(aws_iam_role.this)) == toset(["serialize", "infer", "filter", "workflow", "reporter", "events", "sagemaker"])
-    error_message = "There must be one role for each of the seven parts, and no other."
+    condition     = toset(keys(aws_iam_role.this)) == toset(["serialize", "infer", "filter", "monitor", "workflow", "reporter", "events", "sagemaker"])
+    error_message = "There must be one role for each of the eight parts, and no other."
   }
 
   assert {
@@ -72,6 +74,7 @@ run "every_role_is_bounded_and_trusts_one_service_on_behalf_of_this_account_alon
       serialize = ["arn:aws:lambda:us-east-1:123456789012:function:serialize", "arn:aws:lambda:us-east-1:123456789012:function:serialize:*"]
       infer     = ["arn:aws:lambda:us-east-1:123456789012:function:infer", "arn:aws:lambda:us-east-1:123456789012:function:infer:*"]
       filter    = ["arn:aws:lambda:us-east-1:123456789012:function:filter", "arn:aws:lambda:us-east-1:123456789012:function:filter:*"]
+      monitor   = ["arn:aws:lambda:us-east-1:123456789012:function:monitor", "arn:aws:lambda:us-east-1:123456789012:function:monitor:*"]
       workflow  = ["arn:aws:states:us-east-1:123456789012:stateMachine:classify"]
       reporter  = ["arn:aws:states:us-east-1:123456789012:stateMachine:failure-report"]
       events    = ["arn:aws:events:us-east-1:123456789012:rule/uploads", "arn:aws:events:us-east-1:123456789012:rule/failures"]
@@ -104,7 +107,7 @@ run "permissions_name_their_actions_and_their_resources" {
         for statement in jsondecode(policy.policy).Statement : statement.Action if contains(statement.Resource, "*")
       ]
       ])) == toset([
-      "cloudwatch:PutMetricData",
+      "cloudwatch:GetMetricData", "cloudwatch:PutMetricData",
       "ecr:GetAuthorizationToken",
       "logs:CreateLogDelivery", "logs:DeleteLogDelivery", "logs:GetLogDelivery", "logs:UpdateLogDelivery", "logs:ListLogDeliveries",
       "logs:DescribeLogGroups", "logs:DescribeResourcePolicies", "logs:PutResourcePolicy",
@@ -155,6 +158,34 @@ run "permissions_name_their_actions_and_their_resources" {
     ] == [{ StringEquals = { "events:source" = "scones.classifier", "events:detail-type" = "VehicleClassified" } }]
     error_message = "The workflow must publish classifications and no other event."
   }
+
+  assert {
+    condition = flatten([
+      for statement in jsondecode(aws_iam_role_policy.this["workflow"].policy).Statement : statement.Resource if contains(statement.Action, "lambda:InvokeFunction")
+    ]) == [for name in ["serialize", "infer", "filter"] : "arn:aws:lambda:us-east-1:123456789012:function:${name}"]
+    error_message = "The workflow must call its steps, and not the monitor."
+  }
+
+  assert {
+    condition = {
+      for statement in jsondecode(aws_iam_role_policy.this["monitor"].policy).Statement : statement.Sid => statement.Resource if length([for action in statement.Action : action if startswith(action, "s3:")]) > 0
+      } == {
+      ReadCaptures   = ["arn:aws:s3:::artifacts/captures/*", "arn:aws:s3:::artifacts/deployments/current.json"]
+      KeepItsRecords = ["arn:aws:s3:::artifacts/monitoring/*"]
+      FindFiles      = ["arn:aws:s3:::artifacts"]
+    }
+    error_message = "The monitor must read captures and what is deployed, keep its own records, and touch nothing else."
+  }
+
+  assert {
+    condition = [
+      for statement in jsondecode(aws_iam_role_policy.this["monitor"].policy).Statement : statement.Condition if contains(statement.Action, "events:PutEvents") || contains(statement.Action, "s3:ListBucket")
+      ] == [
+      { StringLike = { "s3:prefix" = ["captures/*", "monitoring/*"] } },
+      { StringEquals = { "events:source" = "scones.monitor", "events:detail-type" = "DriftDetected" } },
+    ]
+    error_message = "The monitor must list its two folders, and publish no event but its own."
+  }
 }
 
 run "what_aws_demands_of_logs_and_traces_is_granted" {
@@ -179,7 +210,7 @@ run "what_aws_demands_of_logs_and_traces_is_granted" {
 
   assert {
     condition = alltrue([
-      for name in ["serialize", "infer", "filter"] : {
+      for name in ["serialize", "infer", "filter", "monitor"] : {
         for statement in jsondecode(aws_iam_role_policy.this[name].policy).Statement : statement.Sid => [toset(statement.Action), statement.Resource] if contains(["WriteLogs", "Trace"], statement.Sid)
         } == {
         WriteLogs = [toset(["logs:CreateLogStream", "logs:PutLogEvents"]), ["arn:aws:logs:us-east-1:123456789012:log-group:/aws/lambda/${name}:*"]]

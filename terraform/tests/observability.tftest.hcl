@@ -10,6 +10,8 @@ variables {
   region               = "us-east-1"
   account_id           = "123456789012"
   alarm_email          = "operations@example.com"
+  page_email           = "on-call@example.com"
+  alarm_timing         = { period_s = 60, long_period_s = 300, monitor_period_s = 3600 }
   endpoint_name        = "model"
   endpoint_variant     = "AllTraffic"
   metric_namespace     = "scones"
@@ -29,35 +31,50 @@ run "every_alarm_tells_somebody_what_it_means_and_what_to_do" {
 
   assert {
     condition = toset(keys(aws_cloudwatch_metric_alarm.this)) == toset([
-      "executions-failed", "executions-timed-out", "failure-queue-not-empty",
+      "executions-failed", "executions-keep-failing", "executions-timed-out", "failure-queue-not-empty",
       "endpoint-server-errors", "endpoint-client-errors", "endpoint-latency",
       "rollback-5xx-rate", "rollback-4xx-rate", "rollback-latency-p99", "rollback-low-confidence-rate",
       "serialize-errors", "infer-errors", "filter-errors",
       "serialize-throttles", "infer-throttles", "filter-throttles",
+      "monitor-silent", "monitor-errors", "capture-stopped", "damaged-captures", "drift-warn", "drift-act",
     ])
     error_message = "The alarms must be these."
   }
 
   assert {
     condition = alltrue([
-      for name, alarm in aws_cloudwatch_metric_alarm.this :
-      alarm.alarm_actions == toset([aws_sns_topic.alarms.arn]) && alarm.ok_actions == toset([aws_sns_topic.alarms.arn])
-      if !contains(["rollback-5xx-rate", "rollback-4xx-rate", "rollback-latency-p99"], name)
+      for alarm in aws_cloudwatch_metric_alarm.this :
+      alarm.alarm_actions == toset([aws_sns_topic.this["alarms"].arn]) && alarm.ok_actions == toset([aws_sns_topic.this["alarms"].arn])
     ])
     error_message = "Every alarm must be published, and so must its end."
   }
 
   assert {
     condition = alltrue([
-      for alarm in aws_cloudwatch_metric_alarm.this :
-      strcontains(alarm.alarm_description, "What to do: ") && length(alarm.alarm_description) > 80 && length(alarm.alarm_description) <= 1024
+      for name, description in merge({ for name, alarm in aws_cloudwatch_metric_alarm.this : name => alarm.alarm_description }, { unhealthy = aws_cloudwatch_composite_alarm.unhealthy[0].alarm_description }) :
+      can(regex("^[A-Z0-9].{40,}\\.\n\nWhat to do: [A-Z`].{40,}\\.\n\nEnvironment: test\\. Severity: (page|inform)\\. More: docs/runbook\\.md#${name}$", description)) && length(description) <= 1024
     ])
-    error_message = "Every alarm must say what it means and what to do, in the 1024 characters that CloudWatch allows."
+    error_message = "Every alarm must say what it means, what to do, where, how urgent it is and where to read on, in the 1024 characters that CloudWatch allows."
   }
 
   assert {
-    condition     = alltrue([for alarm in aws_cloudwatch_metric_alarm.this : contains(["breaching", "notBreaching", "ignore"], alarm.treat_missing_data)])
-    error_message = "What silence means must be decided for every alarm."
+    condition = alltrue([
+      for name, alarm in aws_cloudwatch_metric_alarm.this : alltrue([
+        alarm.dimensions == tomap({ FunctionName = "scones-test-${split("-", name)[0]}" }),
+        alarm.metric_name == title(split("-", name)[1]),
+      ])
+      if alarm.namespace == "AWS/Lambda"
+    ])
+    error_message = "An alarm of a function must look at that function."
+  }
+
+  assert {
+    condition = { for name, alarm in aws_cloudwatch_metric_alarm.this : name => alarm.treat_missing_data if alarm.treat_missing_data != "notBreaching" } == {
+      monitor-silent = "breaching"
+      drift-warn     = "ignore"
+      drift-act      = "ignore"
+    }
+    error_message = "No word of the monitor is never good news, and a verdict on drift stands until the next; of all else, silence is good news."
   }
 
   assert {
@@ -78,24 +95,102 @@ run "every_alarm_tells_somebody_what_it_means_and_what_to_do" {
   }
 
   assert {
-    condition     = one(aws_sns_topic_subscription.email).endpoint == "operations@example.com"
-    error_message = "The address must be subscribed."
+    condition     = { for name, email in aws_sns_topic_subscription.email : name => email.endpoint } == { alarms = "operations@example.com", pages = "on-call@example.com" }
+    error_message = "Each address must be subscribed to its topic."
   }
 
   assert {
-    condition = alltrue([
-      for statement in jsondecode(aws_sns_topic.alarms.policy).Statement :
-      statement.Effect == "Deny" ? statement.Condition == { Bool = { "aws:SecureTransport" = "false" } } : alltrue([
-        statement.Principal == { Service = "cloudwatch.amazonaws.com" },
-        statement.Condition.StringEquals == { "aws:SourceAccount" = "123456789012" },
-      ])
-    ])
+    condition = alltrue(flatten([
+      for name, topic in aws_sns_topic.this : [
+        for statement in jsondecode(topic.policy).Statement :
+        statement.Resource == "arn:aws:sns:us-east-1:123456789012:scones-test-${name}" && (statement.Effect == "Deny" ? statement.Condition == { Bool = { "aws:SecureTransport" = "false" } } : alltrue([
+          statement.Principal == { Service = "cloudwatch.amazonaws.com" },
+          statement.Condition.StringEquals == { "aws:SourceAccount" = "123456789012" },
+        ]))
+      ]
+    ]))
     error_message = "Only alarms of this account may publish, and only over TLS."
   }
 
   assert {
-    condition     = aws_sns_topic.alarms.kms_master_key_id == "arn:aws:kms:us-east-1:123456789012:key/ours"
-    error_message = "The topic must be encrypted with the key where there is one: CloudWatch cannot use SNS's own."
+    condition     = alltrue([for topic in aws_sns_topic.this : topic.kms_master_key_id == "arn:aws:kms:us-east-1:123456789012:key/ours"])
+    error_message = "The topics must be encrypted with the key where there is one: CloudWatch cannot use SNS's own."
+  }
+}
+
+run "one_alarm_pages_when_photographs_are_not_being_classified_and_the_rest_inform" {
+  command = plan
+
+  module {
+    source = "./modules/observability"
+  }
+
+  override_resource {
+    target          = aws_sns_topic.this["pages"]
+    override_during = plan
+    values          = { arn = "arn:aws:sns:us-east-1:123456789012:pages" }
+  }
+
+  assert {
+    condition     = [for name, alarm in aws_cloudwatch_metric_alarm.this : name if alarm.tags["Severity"] == "page"] == ["executions-keep-failing", "executions-timed-out"]
+    error_message = "Only what keeps photographs from being classified, now, may get somebody out of bed."
+  }
+
+  assert {
+    condition = alltrue([
+      aws_cloudwatch_composite_alarm.unhealthy[0].alarm_rule == "ALARM(scones-test-executions-keep-failing) OR ALARM(scones-test-executions-timed-out)",
+      aws_cloudwatch_composite_alarm.unhealthy[0].alarm_actions == toset(values(aws_sns_topic.this)[*].arn),
+      aws_cloudwatch_composite_alarm.unhealthy[0].ok_actions == toset(values(aws_sns_topic.this)[*].arn),
+      aws_cloudwatch_composite_alarm.unhealthy[0].tags["Severity"] == "page",
+    ])
+    error_message = "The page must be made of these, and reach both topics, and so must its end."
+  }
+
+  assert {
+    condition = [
+      for alarm in [aws_cloudwatch_metric_alarm.this["executions-keep-failing"]] :
+      [alarm.period, alarm.datapoints_to_alarm, alarm.evaluation_periods, strcontains(alarm.alarm_description, "in 3 periods of 60 s within 15 min.")]
+    ] == [[60, 3, 15, true]]
+    error_message = "It must page for failures in three minutes out of fifteen, and say so."
+  }
+}
+
+run "the_monitor_is_watched_and_what_it_finds" {
+  command = plan
+
+  module {
+    source = "./modules/observability"
+  }
+
+  assert {
+    condition = {
+      for name in ["monitor-silent", "capture-stopped", "damaged-captures", "drift-warn", "drift-act"] : name => [
+        for alarm in [aws_cloudwatch_metric_alarm.this[name]] : [alarm.metric_name, alarm.statistic, alarm.comparison_operator, alarm.threshold, alarm.evaluation_periods]
+      ][0]
+      } == {
+      monitor-silent   = ["CapturedInferences", "SampleCount", "LessThanThreshold", 1, 2]
+      capture-stopped  = ["CaptureRatio", "Maximum", "LessThanThreshold", 0.5, 2]
+      damaged-captures = ["DamagedRecords", "Sum", "GreaterThanOrEqualToThreshold", 1, 1]
+      drift-warn       = ["DriftSeverity", "Maximum", "GreaterThanOrEqualToThreshold", 2, 1]
+      drift-act        = ["DriftSeverity", "Maximum", "GreaterThanOrEqualToThreshold", 3, 1]
+    }
+    error_message = "The alarms must look at what the monitor publishes."
+  }
+
+  assert {
+    condition = alltrue([
+      for name in ["monitor-silent", "capture-stopped", "damaged-captures", "drift-warn", "drift-act"] : alltrue([
+        aws_cloudwatch_metric_alarm.this[name].namespace == "scones",
+        aws_cloudwatch_metric_alarm.this[name].dimensions == tomap({ Environment = "test", service = "monitor" }),
+        aws_cloudwatch_metric_alarm.this[name].period == 3600,
+      ])
+    ])
+    error_message = "They must look at the monitor of this environment, once for each of its windows."
+  }
+
+  assert {
+    condition     = strcontains(aws_cloudwatch_metric_alarm.this["monitor-silent"].alarm_description, "The monitor has said nothing for 2 h: ")
+    error_message = "It must say for how long."
   }
 }
 
@@ -136,16 +231,8 @@ run "an_update_is_rolled_back_from_the_limits_on" {
   }
 
   assert {
-    condition     = alltrue([for name, alarm in aws_cloudwatch_metric_alarm.this : alarm.treat_missing_data == "notBreaching" && alarm.comparison_operator == "GreaterThanOrEqualToThreshold"])
+    condition     = alltrue([for name, alarm in aws_cloudwatch_metric_alarm.this : alarm.treat_missing_data == "notBreaching" && alarm.comparison_operator == "GreaterThanOrEqualToThreshold" if startswith(name, "rollback-")])
     error_message = "Without traffic nothing is known, and nothing is rolled back."
-  }
-
-  assert {
-    condition = alltrue([
-      for name in ["rollback-5xx-rate", "rollback-4xx-rate", "rollback-latency-p99"] :
-      length(aws_cloudwatch_metric_alarm.this[name].alarm_actions) == 0 && length(aws_cloudwatch_metric_alarm.this[name].ok_actions) == 0
-    ])
-    error_message = "What the endpoint's own alarms tell must not be told twice."
   }
 
   assert {
@@ -188,14 +275,22 @@ run "the_dashboard_fits_on_one_screen_and_shows_the_limits" {
   }
 
   assert {
+    condition = toset(jsondecode(aws_cloudwatch_dashboard.this.dashboard_body).widgets[0].properties.alarms) == toset([
+      for name in concat(keys(aws_cloudwatch_metric_alarm.this), ["unhealthy"]) : "arn:aws:cloudwatch:us-east-1:123456789012:alarm:scones-test-${name}"
+    ])
+    error_message = "The strip must show every alarm."
+  }
+
+  assert {
     condition = {
       for widget in jsondecode(aws_cloudwatch_dashboard.this.dashboard_body).widgets :
       widget.properties.title => { for line in widget.properties.annotations.horizontal : line.label => line.value }
       if can(widget.properties.annotations)
       } == {
-      "Endpoint: model latency in ms"      = { alarm = 250, rollback = 200 }
-      "Endpoint: share of errors"          = { "rollback: 4XX" = 0.05, "rollback: 5XX" = 0.02 }
-      "Decisions: share of low confidence" = { rollback = 0.4 }
+      "Endpoint: model latency in ms"                         = { alarm = 250, rollback = 200 }
+      "Errors: share of the endpoint's answers"               = { "rollback: 4XX" = 0.05, "rollback: 5XX" = 0.02 }
+      "Confidence: share left to people, estimated accuracy"  = { rollback = 0.4 }
+      "Drift: 0 none, 1 watch, 2 warn, 3 act; share captured" = { warn = 2, act = 3 }
     }
     error_message = "The charts must show the limits, the latency chart in milliseconds."
   }
@@ -211,10 +306,11 @@ run "without_an_endpoint_only_what_exists_is_watched" {
   variables {
     endpoint_name = null
     alarm_email   = null
+    page_email    = null
   }
 
   assert {
-    condition     = keys(aws_cloudwatch_metric_alarm.this) == ["failure-queue-not-empty"]
+    condition     = keys(aws_cloudwatch_metric_alarm.this) == ["failure-queue-not-empty"] && length(aws_cloudwatch_composite_alarm.unhealthy) == 0
     error_message = "Alarms on things that do not exist yet would only be noise."
   }
 

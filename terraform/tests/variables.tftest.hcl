@@ -101,6 +101,7 @@ run "every_other_value_that_cannot_work_is_refused" {
     decision_retention_days = 0
     log_retention_days      = 10 # CloudWatch Logs does not offer it
     alarm_email             = "nobody"
+    page_email              = "nobody"
     latency_threshold_ms    = 1000000 # microseconds by mistake
     rollback_limits         = { latency_ms = 500000 }
   }
@@ -123,6 +124,7 @@ run "every_other_value_that_cannot_work_is_refused" {
     var.decision_retention_days,
     var.log_retention_days,
     var.alarm_email,
+    var.page_email,
     var.latency_threshold_ms,
     var.rollback_limits,
   ]
@@ -148,14 +150,15 @@ run "a_rate_in_per_cent_is_refused" {
   expect_failures = [var.rollback_limits]
 }
 
-run "periods_that_sagemakers_metrics_cannot_fill_are_refused_on_aws" {
+run "periods_that_the_metrics_cannot_fill_are_refused_on_aws" {
   command = plan
 
   variables {
     rollback_timing = { period_s = 10 }
+    alarm_timing    = { period_s = 10 }
   }
 
-  expect_failures = [var.rollback_timing]
+  expect_failures = [var.rollback_timing, var.alarm_timing]
 }
 
 run "a_period_that_cloudwatch_does_not_offer_is_refused" {
@@ -163,9 +166,20 @@ run "a_period_that_cloudwatch_does_not_offer_is_refused" {
 
   variables {
     rollback_timing = { period_s = 90 }
+    alarm_timing    = { monitor_period_s = 90 }
   }
 
-  expect_failures = [var.rollback_timing]
+  expect_failures = [var.rollback_timing, var.alarm_timing]
+}
+
+run "a_long_period_that_the_short_ones_do_not_fill_is_refused" {
+  command = plan
+
+  variables {
+    alarm_timing = { period_s = 120 }
+  }
+
+  expect_failures = [var.alarm_timing]
 }
 
 run "more_datapoints_than_periods_are_refused" {
@@ -185,10 +199,55 @@ run "the_local_cloud_may_look_every_ten_seconds" {
     environment     = "local"
     rollback_timing = { period_s = 10, evaluation_periods = 2, datapoints_to_alarm = 2 }
     rollback_limits = { latency_ms = 250 }
+    alarm_timing    = { period_s = 10, long_period_s = 10 }
   }
 
   assert {
-    condition     = var.rollback_timing.period_s == 10 && var.rollback_limits.latency_ms == 250 && var.rollback_limits.server_error_rate == 0.02
+    condition     = var.rollback_timing.period_s == 10 && var.alarm_timing.period_s == 10 && var.alarm_timing.monitor_period_s == 3600 && var.rollback_limits.latency_ms == 250 && var.rollback_limits.server_error_rate == 0.02
     error_message = "Locally the metrics arrive every second, and what is not set keeps its default."
   }
+}
+
+run "a_monitor_that_is_slower_than_its_alarms_expect_is_refused" {
+  command = plan
+
+  variables {
+    monitor_schedule = "rate(2 hours)"
+  }
+
+  expect_failures = [var.monitor_schedule]
+}
+
+run "a_monitor_may_run_as_seldom_as_its_alarms_expect" {
+  command = plan
+
+  variables {
+    monitor_schedule = "rate(2 hours)"
+    alarm_timing     = { monitor_period_s = 7200 }
+  }
+
+  assert {
+    condition     = var.monitor_schedule == "rate(2 hours)"
+    error_message = "A schedule that its alarms allow for must be accepted."
+  }
+}
+
+run "a_schedule_that_is_no_rate_is_refused" {
+  command = plan
+
+  variables {
+    monitor_schedule = "rate(1 hours)"
+  }
+
+  expect_failures = [var.monitor_schedule]
+}
+
+run "metrics_are_added_up_by_the_minute_on_aws" {
+  command = plan
+
+  variables {
+    monitor_metric_period_s = 1
+  }
+
+  expect_failures = [var.monitor_metric_period_s]
 }

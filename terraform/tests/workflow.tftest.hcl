@@ -178,7 +178,7 @@ run "a_function_that_may_outlast_its_step_is_refused" {
   expect_failures = [aws_sfn_state_machine.classify]
 }
 
-run "the_alarm_of_the_failure_queue_makes_somebody_tell_which_pictures_failed" {
+run "the_alarm_of_failed_executions_makes_somebody_tell_which_pictures_failed" {
   command = plan
 
   module {

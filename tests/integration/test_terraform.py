@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from lambdas.common.errors import EndpointTimeout, EndpointUnavailable, Throttled
+from lambdas.monitor import store, telling
 from scripts.environment import ROOT, TERRAFORM
 from scripts.operation.workflow import ADHOC, INCOMING
 from scripts.provisioning import terraform_release
@@ -74,6 +75,15 @@ def test_terraform_and_the_scripts_agree_on_the_folders_of_the_uploads_bucket():
     main = (TERRAFORM / "main.tf").read_text()
     assert f'by_event = "{INCOMING}"' in main
     assert f'by_request = "{ADHOC}"' in main
+
+
+def test_terraform_and_the_monitor_agree_on_its_event_and_its_folders():
+    permissions = (TERRAFORM / "modules" / "identity" / "permissions.tf").read_text()
+    source, kind = telling.EVENT_SOURCE, telling.EVENT_TYPE
+    assert f'"events:source" = "{source}", "events:detail-type" = "{kind}"' in permissions
+    for key in (store.CAPTURES, store.STATE, store.BASELINES, store.WINDOWS):
+        assert f"/{key.partition('/')[0]}/*" in permissions
+    assert f"/{store.DEPLOYMENT}" in permissions
 
 
 @pytest.mark.parametrize("step", ["Serialize", "Infer"])

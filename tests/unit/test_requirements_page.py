@@ -27,6 +27,7 @@ LONGEST = {
 ELSEWHERE = {"localcloud", "demo", "security", "algorithm"}
 # IAM calls some actions otherwise than the API calls its operations.
 ACTIONS = {
+    "lambda:Invoke": "lambda:InvokeFunction",
     "s3:DeleteObjects": "s3:DeleteObject",
     "s3:ListBuckets": "s3:ListAllMyBuckets",
     "s3:ListMultipartUploads": "s3:ListBucketMultipartUploads",
@@ -35,8 +36,8 @@ ACTIONS = {
     "sqs:ChangeMessageVisibilityBatch": "sqs:ChangeMessageVisibility",
 }
 SERVICES = {"stepfunctions": "states", "sagemaker-runtime": "sagemaker"}
-# It needs no permission; and `search` is a method of regular expressions here.
-NOT_ASKED_FOR = {"sts:GetCallerIdentity", "sagemaker:Search"}
+# It needs no permission; `search` is a method of regular expressions here, tags are SageMaker's.
+NOT_ASKED_FOR = {"sts:GetCallerIdentity", "sagemaker:Search", "lambda:ListTags"}
 
 
 def statements(name: str) -> list[dict[str, list[str]]]:

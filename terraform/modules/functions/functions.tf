@@ -23,13 +23,15 @@ resource "aws_s3_object" "package" {
   }
 }
 
-resource "aws_lambda_layer_version" "common" {
-  layer_name               = "${var.prefix}-common"
-  description              = "Pillow, Powertools and the code that the functions share."
-  s3_bucket                = aws_s3_object.package["layer"].bucket
-  s3_key                   = aws_s3_object.package["layer"].key
-  s3_object_version        = aws_s3_object.package["layer"].version_id
-  source_code_hash         = aws_s3_object.package["layer"].source_hash
+resource "aws_lambda_layer_version" "this" {
+  for_each = local.layers
+
+  layer_name               = "${var.prefix}-${each.key}"
+  description              = each.value.description
+  s3_bucket                = aws_s3_object.package[each.value.package].bucket
+  s3_key                   = aws_s3_object.package[each.value.package].key
+  s3_object_version        = aws_s3_object.package[each.value.package].version_id
+  source_code_hash         = aws_s3_object.package[each.value.package].source_hash
   compatible_runtimes      = [var.runtime]
   compatible_architectures = [var.architecture]
 
@@ -41,7 +43,7 @@ resource "aws_lambda_layer_version" "common" {
 
 resource "aws_lambda_function" "this" {
   #checkov:skip=CKV_AWS_115:A new account may run ten functions at once, and may reserve none of them; alarms tell of throttling
-  #checkov:skip=CKV_AWS_116:The workflow waits for the answer, and keeps the input of what fails; a dead-letter queue is for events that nobody waits for
+  #checkov:skip=CKV_AWS_116:The workflow waits for the answer, and keeps the input of what fails; the monitor has no input, and goes on in its next run
   #checkov:skip=CKV_AWS_117:They talk to AWS alone, over TLS; in a VPC that would take a gateway, or an endpoint for each service
   #checkov:skip=CKV_AWS_173:Names and limits, no secret: Lambda's own key will do
   #checkov:skip=CKV_AWS_272:The hash of each package is in the plan, and none but who deploys may write to its folder
@@ -57,7 +59,7 @@ resource "aws_lambda_function" "this" {
   handler           = "handler.handle"
   runtime           = var.runtime
   architectures     = [var.architecture]
-  layers            = [aws_lambda_layer_version.common.arn]
+  layers            = [for name in each.value.layers : aws_lambda_layer_version.this[name].arn]
   timeout           = each.value.timeout_s
   memory_size       = each.value.memory_mb
 

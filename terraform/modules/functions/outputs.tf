@@ -1,8 +1,9 @@
 output "functions" {
-  description = "ARN and timeout of each function, for the workflow that calls them."
+  description = "ARN, name and timeout of each function, for what calls them."
   value = {
     for name, function in aws_lambda_function.this : name => {
       arn       = function.arn
+      name      = function.function_name
       timeout_s = function.timeout
     }
   }

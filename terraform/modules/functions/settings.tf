@@ -5,6 +5,7 @@ locals {
     serialize = {
       description = "Reads one uploaded photograph, checks it, and reduces it to the model's input."
       timeout_s   = 15
+      layers      = ["common"]
       memory_mb   = 1769 # one whole processor: decoding up to 50 megapixels is all it does
       environment = merge(local.metrics, {
         UPLOADS_BUCKET   = var.uploads_bucket
@@ -18,16 +19,18 @@ locals {
     infer = {
       description = "Asks the endpoint for class probabilities and checks its answer."
       timeout_s   = 12
+      layers      = ["common"]
       memory_mb   = 256
-      environment = {
+      environment = merge(local.metrics, {
         ENDPOINT_NAME = var.endpoint_name
         LABELS        = join(",", var.labels)
-      }
+      })
     }
 
     filter = {
       description = "Compares the confidence with the threshold and finds the driver's assignment."
       timeout_s   = 3
+      layers      = ["common"]
       memory_mb   = 256
       environment = merge(local.metrics, {
         CONFIDENCE_THRESHOLD  = tostring(var.confidence_threshold)
@@ -35,6 +38,25 @@ locals {
         ASSIGNMENTS           = jsonencode(var.assignments)
       })
     }
+
+    monitor = {
+      description = "Compares what the endpoint was asked and answered with the model's baseline."
+      timeout_s   = 60
+      layers      = ["common", "numpy"]
+      memory_mb   = 512
+      environment = merge(local.metrics, {
+        ARTIFACTS_BUCKET  = var.artifacts_bucket
+        ENDPOINT_NAME     = var.endpoint_name
+        ENDPOINT_VARIANT  = var.endpoint_variant
+        STATE_MACHINE_ARN = var.state_machine_arn
+        METRIC_PERIOD_S   = tostring(var.metric_period_s)
+      })
+    }
+  }
+
+  layers = {
+    common = { package = "layer", description = "Pillow, Powertools and the code that the functions share." }
+    numpy  = { package = "numpy", description = "NumPy, for the monitor's statistics." }
   }
 
   # Where a function's own metrics belong.
@@ -43,5 +65,5 @@ locals {
     ENVIRONMENT      = var.environment
   }
 
-  packages = { for name in concat(keys(local.functions), ["layer"]) : name => "${var.package_dir}/${name}.zip" }
+  packages = { for name in concat(keys(local.functions), [for layer in local.layers : layer.package]) : name => "${var.package_dir}/${name}.zip" }
 }

@@ -4,7 +4,7 @@ variable "prefix" {
 }
 
 variable "role_arns" {
-  description = "Execution role of each function: serialize, infer, filter."
+  description = "Execution role of each function: serialize, infer, filter, monitor."
   type        = map(string)
 }
 
@@ -15,12 +15,12 @@ variable "key" {
 }
 
 variable "package_dir" {
-  description = "Folder with one zip for each function, and layer.zip."
+  description = "Folder with one zip for each function, layer.zip and numpy.zip."
   type        = string
 }
 
 variable "artifacts_bucket" {
-  description = "Bucket that the packages are deployed from."
+  description = "Bucket that the packages are deployed from, and that the monitor reads and writes."
   type        = string
 }
 
@@ -55,7 +55,7 @@ variable "image_size_px" {
 }
 
 variable "endpoint_name" {
-  description = "SageMaker endpoint that infer asks."
+  description = "SageMaker endpoint that infer asks, and that the monitor watches."
   type        = string
 }
 
@@ -83,11 +83,26 @@ variable "assignments" {
 }
 
 variable "metric_namespace" {
-  description = "CloudWatch namespace that filter publishes its decisions to."
+  description = "CloudWatch namespace that the functions publish their metrics to."
   type        = string
 }
 
 variable "environment" {
-  description = "Name of the environment: the dimension that filter publishes its decisions with."
+  description = "Name of the environment: a dimension of the functions' metrics."
   type        = string
+}
+
+variable "endpoint_variant" {
+  description = "Production variant whose captured inferences the monitor reads."
+  type        = string
+}
+
+variable "state_machine_arn" {
+  description = "State machine whose failed executions the monitor counts."
+  type        = string
+}
+
+variable "metric_period_s" {
+  description = "Seconds that one datapoint of the metrics stands for which the monitor adds up."
+  type        = number
 }

@@ -24,10 +24,36 @@ locals {
 
     filter = local.function_permissions["filter"]
 
+    monitor = merge(local.function_permissions["monitor"], {
+      ReadCaptures = {
+        actions   = ["s3:GetObject"]
+        resources = ["${var.arns.artifacts_bucket}/captures/*", "${var.arns.artifacts_bucket}/deployments/current.json"]
+      }
+      KeepItsRecords = {
+        actions   = ["s3:GetObject", "s3:PutObject"]
+        resources = ["${var.arns.artifacts_bucket}/monitoring/*"]
+      }
+      FindFiles = {
+        actions   = ["s3:ListBucket"]
+        resources = [var.arns.artifacts_bucket]
+        condition = { StringLike = { "s3:prefix" = ["captures/*", "monitoring/*"] } }
+      }
+      # GetMetricData knows no resources, and no condition that would tell metrics apart.
+      CountTraffic = {
+        actions   = ["cloudwatch:GetMetricData"]
+        resources = ["*"]
+      }
+      TellOfDrift = {
+        actions   = ["events:PutEvents"]
+        resources = [var.arns.event_bus]
+        condition = { StringEquals = { "events:source" = "scones.monitor", "events:detail-type" = "DriftDetected" } }
+      }
+    })
+
     workflow = merge(local.state_machine_permissions, {
       RunSteps = {
         actions   = ["lambda:InvokeFunction"]
-        resources = values(var.arns.function)
+        resources = [for name in ["serialize", "infer", "filter"] : var.arns.function[name]]
       }
       RecordDecisions = {
         actions   = ["dynamodb:PutItem", "dynamodb:UpdateItem"]

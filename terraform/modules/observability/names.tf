@@ -1,6 +1,7 @@
 # What is watched, by name: CloudWatch takes metrics and alarms for things that do not exist yet.
 locals {
   function_names    = { for name in ["serialize", "infer", "filter"] : name => "${var.prefix}-${name}" }
+  monitor_name      = "${var.prefix}-monitor"
   state_machine_arn = "arn:aws:states:${var.region}:${var.account_id}:stateMachine:${var.prefix}-classify"
   review_queue      = "${var.prefix}-review"
   failures_queue    = "${var.prefix}-failures"

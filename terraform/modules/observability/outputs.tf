@@ -1,6 +1,11 @@
 output "alarm_topic_arn" {
   description = "Topic that every alarm is published to."
-  value       = aws_sns_topic.alarms.arn
+  value       = aws_sns_topic.this["alarms"].arn
+}
+
+output "page_topic_arn" {
+  description = "Topic of the one alarm to be woken by."
+  value       = aws_sns_topic.this["pages"].arn
 }
 
 output "dashboard_name" {

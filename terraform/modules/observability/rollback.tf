@@ -11,9 +11,8 @@
 # 17, and three of three in one out of 640. That alarm therefore needs every one of the periods.
 # Without traffic nothing is known, and nothing is rolled back.
 #
-# People are told by endpoint-server-errors, endpoint-client-errors and endpoint-latency, which ask
-# for less or look longer: a second message about the same would only be noise. Nothing else watches
-# the confidence, so that alarm also tells.
+# They tell people, too. endpoint-server-errors, endpoint-client-errors and endpoint-latency ask for
+# less or look longer; these say that an update does not get through.
 locals {
   for_rollback = {
     for name, alarm in {
@@ -23,7 +22,6 @@ locals {
         dimensions = local.endpoint_dimensions
         statistic  = "Average" # SageMaker publishes 0 or 1 for each request
         threshold  = var.rollback_limits.server_error_rate
-        tells      = false
         meaning    = "The model fails on ${local.percent.server_error_rate} % or more of the requests${local.for_how_long.some}."
         action     = "Read what the new model logged in /aws/sagemaker/Endpoints/${local.endpoint_name}, and mend it before the next update."
       }
@@ -33,7 +31,6 @@ locals {
         dimensions = local.endpoint_dimensions
         statistic  = "Average"
         threshold  = var.rollback_limits.client_error_rate
-        tells      = false
         meaning    = "The endpoint refuses ${local.percent.client_error_rate} % or more of the requests${local.for_how_long.some}."
         action     = "Check that the new model takes application/x-image at image_size_px. Throttling also counts here: compare the number of invocations."
       }
@@ -44,7 +41,6 @@ locals {
         statistic          = null
         extended_statistic = "p99"
         threshold          = var.rollback_limits.latency_ms * local.microseconds_a_ms
-        tells              = false
         meaning            = "The slowest 1 % of answers take ${var.rollback_limits.latency_ms} ms or longer${local.for_how_long.some}."
         action             = "Compare the new model's size and its instances with the old one's; measure it before the next update."
       }

@@ -1,12 +1,18 @@
+# `alarms` tells of everything; `pages` only of what gets somebody out of bed, so that a paging service
+# can be subscribed to all of it.
+#
+# Without a key of ours they are not encrypted: CloudWatch may not use SNS's own key, and its alarms
+# would get lost.
 locals {
-  topic_name = "${var.prefix}-alarms"
-  topic_arn  = "arn:aws:sns:${var.region}:${var.account_id}:${local.topic_name}"
+  emails      = { alarms = var.alarm_email, pages = var.page_email }
+  topic_names = { for name in keys(local.emails) : name => "${var.prefix}-${name}" }
+  topic_arns  = { for name, topic in local.topic_names : name => "arn:aws:sns:${var.region}:${var.account_id}:${topic}" }
 }
 
-# Without a key of ours it is not encrypted: CloudWatch may not use SNS's own key, and its alarms
-# would get lost.
-resource "aws_sns_topic" "alarms" {
-  name              = local.topic_name
+resource "aws_sns_topic" "this" {
+  for_each = local.topic_names
+
+  name              = each.value
   kms_master_key_id = one(var.key[*].arn)
 
   policy = jsonencode({
@@ -17,7 +23,7 @@ resource "aws_sns_topic" "alarms" {
         Effect    = "Allow"
         Principal = { Service = "cloudwatch.amazonaws.com" }
         Action    = "sns:Publish"
-        Resource  = local.topic_arn
+        Resource  = local.topic_arns[each.key]
         Condition = {
           ArnLike      = { "aws:SourceArn" = "arn:aws:cloudwatch:${var.region}:${var.account_id}:alarm:${var.prefix}-*" }
           StringEquals = { "aws:SourceAccount" = var.account_id }
@@ -28,7 +34,7 @@ resource "aws_sns_topic" "alarms" {
         Effect    = "Deny"
         Principal = "*"
         Action    = "sns:Publish"
-        Resource  = local.topic_arn
+        Resource  = local.topic_arns[each.key]
         Condition = { Bool = { "aws:SecureTransport" = "false" } }
       },
     ]
@@ -36,9 +42,9 @@ resource "aws_sns_topic" "alarms" {
 }
 
 resource "aws_sns_topic_subscription" "email" {
-  count = var.alarm_email == null ? 0 : 1
+  for_each = { for name, address in local.emails : name => address if address != null }
 
-  topic_arn = aws_sns_topic.alarms.arn
+  topic_arn = aws_sns_topic.this[each.key].arn
   protocol  = "email"
-  endpoint  = var.alarm_email
+  endpoint  = each.value
 }

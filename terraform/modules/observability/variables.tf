@@ -25,6 +25,12 @@ variable "alarm_email" {
   default     = null
 }
 
+variable "page_email" {
+  description = "Address that is paged when the service is unhealthy, or null."
+  type        = string
+  default     = null
+}
+
 variable "endpoint_name" {
   description = "SageMaker endpoint that classifies; null: only what exists without one is watched."
   type        = string
@@ -37,18 +43,27 @@ variable "endpoint_variant" {
 }
 
 variable "metric_namespace" {
-  description = "CloudWatch namespace of the decisions that filter publishes."
+  description = "CloudWatch namespace of what the functions publish."
   type        = string
 }
 
 variable "environment" {
-  description = "Name of the environment: the dimension of those decisions."
+  description = "Name of the environment: a dimension of those metrics, and in every message."
   type        = string
 }
 
 variable "latency_threshold_ms" {
   description = "Alarm when the model's 99th percentile latency stays above this many milliseconds."
   type        = number
+}
+
+variable "alarm_timing" {
+  description = "Seconds that one datapoint of an alarm stands for: of most, of those that look longer, and of those on the monitor, which runs once in that time."
+  type = object({
+    period_s         = number
+    long_period_s    = number
+    monitor_period_s = number
+  })
 }
 
 variable "rollback_limits" {

@@ -1,6 +1,7 @@
 # An alarm's own message is written before anything happens, so it cannot say which picture failed.
-# When the alarm of the failure queue goes off, this small state machine looks into the queue and
-# tells: once for each alarm, however many pictures failed.
+# When executions-failed goes off, this small state machine looks into the failure queue and tells:
+# once for each alarm, however many pictures failed. (The queue's own alarm stays on while anything
+# waits, so it would not tell of the next outage.)
 locals {
   failure_details = templatefile("${path.module}/failure-details.jsonata", {})
 
@@ -40,7 +41,7 @@ resource "aws_cloudwatch_log_group" "failure_report" {
 
 resource "aws_cloudwatch_event_rule" "failures" {
   name        = "${var.prefix}-failures"
-  description = "The alarm of the failure queue went off"
+  description = "The alarm of failed executions went off"
 
   event_pattern = jsonencode({
     source      = ["aws.cloudwatch"]

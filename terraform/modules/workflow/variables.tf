@@ -58,7 +58,7 @@ variable "failures_queue_arn" {
 }
 
 variable "failures_alarm_arn" {
-  description = "Alarm of that queue: when it goes off, people are told what waits there."
+  description = "Alarm of failed executions: when it goes off, people are told what waits in the failure queue."
   type        = string
 }
 

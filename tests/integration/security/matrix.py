@@ -17,14 +17,15 @@ from tests.integration.security.names import (
     ARTIFACTS,
     BUS,
     FAILURES,
-    FUNCTIONS,
     MACHINE,
     MODEL,
     REPORTER,
     REVIEW,
+    STEPS,
     TABLE,
     TOPIC,
     UPLOADS,
+    drift,
     event,
     function,
     log_stream,
@@ -89,8 +90,23 @@ _NEEDED: dict[str, list[Question]] = {
         *log_and_traces("infer"),
     ],
     "filter": log_and_traces("filter"),
+    "monitor": [
+        ("s3:GetObject", f"{ARTIFACTS}/captures/a.jsonl", "reads captured inferences", {}),
+        ("s3:GetObject", f"{ARTIFACTS}/deployments/current.json", "knows what is deployed", {}),
+        *(
+            (f"s3:{action}", f"{ARTIFACTS}/monitoring/state.json", "keeps its records", {})
+            for action in ("GetObject", "PutObject")
+        ),
+        *(
+            ("s3:ListBucket", ARTIFACTS, "finds what is new", prefix(f"{folder}/x"))
+            for folder in ("captures", "monitoring")
+        ),
+        ("cloudwatch:GetMetricData", "*", "counts requests and outcomes", {}),
+        ("events:PutEvents", BUS, "tells of drift", drift()),
+        *log_and_traces("monitor"),
+    ],
     "workflow": [
-        *(("lambda:InvokeFunction", function(name), "runs a step", {}) for name in FUNCTIONS),
+        *(("lambda:InvokeFunction", function(name), "runs a step", {}) for name in STEPS),
         ("dynamodb:PutItem", TABLE, "records a decision", {}),
         ("dynamodb:UpdateItem", TABLE, "confirms its delivery", {}),
         ("sqs:SendMessage", REVIEW, "asks a person", {}),

@@ -23,7 +23,7 @@ ALARMS = [
 ]
 KEY = f"arn:aws:kms:{HERE}:key/00000000-0000-0000-0000-000000000000"
 USER = "arn:aws:iam::000000000000:user/intruder"
-FUNCTIONS = ("serialize", "infer", "filter")
+STEPS = ("serialize", "infer", "filter")
 
 
 def function(name: str) -> str:
@@ -40,6 +40,10 @@ def role_arn(name: str) -> str:
 
 def event(source: str = "scones.classifier", kind: str = "VehicleClassified") -> dict[str, str]:
     return {"events:source": source, "events:detail-type": kind}
+
+
+def drift(source: str = "scones.monitor", kind: str = "DriftDetected") -> dict[str, str]:
+    return event(source, kind)
 
 
 def prefix(folder: str) -> dict[str, str]:

@@ -12,7 +12,7 @@ from tests.integration.security.conftest import Applied
 from tests.integration.security.matrix import ROLES
 
 LAMBDAS = ROOT / "lambdas"
-SHARED = sorted((LAMBDAS / "common").glob("*.py"))
+SHARED = sorted((LAMBDAS / "common").rglob("*.py"))
 DEFINITIONS = {"workflow": "classify.asl.json", "reporter": "report-failures.asl.json"}
 
 _FUNCTION = {
@@ -47,6 +47,7 @@ DECLARED: dict[str, dict[str, str]] = {
     },
     "infer": _FUNCTION,
     "filter": _FUNCTION,
+    "monitor": _FUNCTION,
     "workflow": _MACHINE,
     "reporter": _MACHINE,
     "events": {},
@@ -72,9 +73,9 @@ DECLARED: dict[str, dict[str, str]] = {
 def called(role: str) -> dict[str, str]:
     """IAM actions that our own code and configuration call in a role's name, and where."""
     found: dict[str, str] = {}
-    handler = LAMBDAS / role / "handler.py"
-    if handler.exists():
-        sources = [path.read_text("utf-8") for path in (handler, *SHARED)]
+    own = sorted((LAMBDAS / role).glob("*.py"))
+    if own:
+        sources = [path.read_text("utf-8") for path in (*own, *SHARED)]
         found |= dict.fromkeys(least_privilege.actions_of_code(sources), f"lambdas/{role}")
     if role in DEFINITIONS:
         (template,) = TERRAFORM.rglob(DEFINITIONS[role])

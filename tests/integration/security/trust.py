@@ -22,6 +22,7 @@ _SERVICES: dict[str, tuple[str, list[str], str]] = {
     "serialize": _of_function("serialize", "infer"),
     "infer": _of_function("infer", "filter"),
     "filter": _of_function("filter", "serialize"),
+    "monitor": _of_function("monitor", "serialize"),
     "workflow": ("states.amazonaws.com", [MACHINE], REPORTER),
     "reporter": ("states.amazonaws.com", [REPORTER], MACHINE),
     "events": (

@@ -20,7 +20,11 @@ ENVIRONMENT = {
     "IMAGE_SIZE_PX": "128",
     "MAX_UPLOAD_BYTES": "26214400",
     "MAX_PIXELS": "50000000",
+    "ARTIFACTS_BUCKET": "scones-test-artifacts-123456789012",
     "ENDPOINT_NAME": "scones-test",
+    "ENDPOINT_VARIANT": "AllTraffic",
+    "STATE_MACHINE_ARN": "arn:aws:states:us-east-1:123456789012:stateMachine:classify",
+    "METRIC_PERIOD_S": "60",
     "LABELS": "bicycle,motorcycle",
     "CONFIDENCE_THRESHOLD": "0.8",
     "LOW_CONFIDENCE_ACTION": "review",
@@ -35,6 +39,7 @@ with pytest.MonkeyPatch.context() as patch:
         patch.setenv(name, value)
     import lambdas.filter.handler
     import lambdas.infer.handler
+    import lambdas.monitor.handler
     import lambdas.serialize.handler  # noqa: F401
 
 

@@ -26,7 +26,9 @@ OTHER_FORMATS = (
         ("lambdas.filter.handler", ["PIL", "boto3", "sagemaker", "numpy"]),
         ("lambdas.infer.handler", ["PIL", "sagemaker", "numpy"]),
         ("lambdas.serialize.handler", ["sagemaker", "numpy"]),
+        ("lambdas.monitor.handler", ["sagemaker", "scipy", "pandas"]),
         ("lambdas.common.capture", ["PIL", "boto3", "botocore"]),
+        ("lambdas.common.capture_scan", ["PIL", "boto3", "botocore", "numpy"]),
     ],
 )
 def test_a_module_imports_only_what_it_needs(
@@ -50,6 +52,8 @@ def test_a_module_imports_only_what_it_needs(
         ("lambdas.serialize.handler", "MAX_PIXELS"),
         ("lambdas.infer.handler", "LABELS"),
         ("lambdas.filter.handler", "ASSIGNMENTS"),
+        ("lambdas.monitor.handler", "ARTIFACTS_BUCKET"),
+        ("lambdas.monitor.handler", "STATE_MACHINE_ARN"),
     ],
 )
 def test_a_function_with_a_missing_setting_does_not_start_and_names_it(

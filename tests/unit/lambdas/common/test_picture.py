@@ -16,6 +16,7 @@ from lambdas.common.picture import (
     MIN_SIDE_PX,
     Picture,
     check_size_bytes,
+    decode,
     normalise,
 )
 
@@ -52,6 +53,20 @@ def assert_alike(one: Image.Image, other: Image.Image, mean_difference: float) -
     assert one.size == other.size
     difference = ImageStat.Stat(ImageChops.difference(one, other.convert("RGB"))).mean
     assert max(difference) <= mean_difference
+
+
+@pytest.mark.parametrize("size", [(40, 40), (300, 200)])
+def test_what_normalise_has_made_is_decoded_to_what_the_model_sees(
+    encode: Encode, noise: Noise, size: tuple[int, int]
+) -> None:
+    made = made_of(encode(noise(*size), "PNG"))
+    assert_same(decode(made.data, 128, MAX_PIXELS), pixels(made.data))
+
+
+def test_what_is_no_picture_is_not_decoded() -> None:
+    with pytest.raises(Rejected) as caught:
+        decode(b"<html>", 128, MAX_PIXELS)
+    assert caught.value.reason is Reason.NOT_AN_IMAGE
 
 
 def test_a_file_without_bytes_is_rejected_as_empty_from_its_size() -> None:

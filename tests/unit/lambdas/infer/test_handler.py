@@ -163,6 +163,19 @@ def test_a_picture_that_the_model_refuses_is_rejected(status: int) -> None:
     }
 
 
+def test_a_picture_that_the_model_refuses_is_counted_and_an_answer_is_not(
+    monkeypatch: pytest.MonkeyPatch, lambda_context: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    answering = SimpleNamespace(invoke_endpoint=lambda **_: answer(b"[0.75, 0.25]"))
+    for endpoint in (answering, failing(model_error(400))):
+        monkeypatch.setattr(handler, "CLIENT", endpoint)
+        handler.handle(EVENT, lambda_context)
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    [metric] = [line for line in lines if "_aws" in line]
+    assert metric["Rejected"] == [1]
+    assert (metric["Environment"], metric["service"]) == ("test", "infer")
+
+
 @pytest.mark.parametrize("status", [500, 503, 504, 408, 429, None])
 def test_a_model_that_fails_is_a_failure_that_is_retried(status: int | None) -> None:
     with pytest.raises(EndpointUnavailable) as caught:

@@ -194,6 +194,21 @@ def test_a_folder_marker_is_counted(
     assert (metric["Environment"], metric["service"]) == ("test", "serialize")
 
 
+def test_a_rejected_upload_is_counted(
+    monkeypatch: pytest.MonkeyPatch,
+    s3: Any,
+    lambda_context: Any,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    put(s3, "incoming/a.png", b"<html>")
+    monkeypatch.setattr(handler, "CLIENT", s3)
+    handler.handle(event(), lambda_context)
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    [metric] = [line for line in lines if "_aws" in line]
+    assert metric["Rejected"] == [1]
+    assert (metric["Environment"], metric["service"]) == ("test", "serialize")
+
+
 @pytest.mark.parametrize(
     ("content", "reason"),
     [(b"", "empty"), (b"<html>", "not_an_image"), (b"\x89PNG\r\n\x1a\n", "not_an_image")],

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
+from moto.cloudwatch.responses import CloudWatchResponse
 
 from scripts.environment import Environment
 from scripts.provisioning import destroy
@@ -27,8 +28,11 @@ def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def clients(aws: Any, dev: Environment) -> Callable[[str], Any]:
+def clients(aws: Any, dev: Environment, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Any]:
     """clients(service): a client, made once."""
+    # moto can keep composite alarms, and has no operation that makes one.
+    make = CloudWatchResponse.put_metric_alarm
+    monkeypatch.setattr(CloudWatchResponse, "put_composite_alarm", make, raising=False)
     return functools.cache(dev.client)
 
 
@@ -63,6 +67,9 @@ def _make_one_of_each(client: Callable[[str], Any], prefix: str) -> set[str]:
         EvaluationPeriods=1,
         Threshold=0,
         ComparisonOperator="GreaterThanThreshold",
+    )
+    client("cloudwatch").put_composite_alarm(
+        AlarmName=f"{prefix}-unhealthy", AlarmRule=f"ALARM({prefix}-failures)"
     )
     client("cloudwatch").put_dashboard(
         DashboardName=prefix, DashboardBody=json.dumps({"widgets": []})
@@ -104,6 +111,7 @@ def _make_one_of_each(client: Callable[[str], Any], prefix: str) -> set[str]:
         f"ModelPackage {prefix}/1",
         f"ModelPackageGroup {prefix}",
         f"alarm {prefix}-failures",
+        f"alarm {prefix}-unhealthy",
         f"bucket {prefix}-uploads-123456789012",
         f"dashboard {prefix}",
         f"function {prefix}-infer",

@@ -35,14 +35,30 @@ def test_a_call_that_is_only_passed_on_counts_too() -> None:
     assert actions_of_code([code]) == {"sns:Publish"}
 
 
-def test_reading_an_object_may_need_the_right_to_read_its_versions() -> None:
+def test_reading_an_object_needs_the_right_to_read_it_and_no_other() -> None:
     code = 'import boto3\nboto3.client("s3").get_object(Bucket="a", Key="b")'
+    assert actions_of_code([code]) == {"s3:GetObject"}
+
+
+@pytest.mark.parametrize("named", ['VersionId="c"', '**{"VersionId": "c"}'])
+def test_reading_a_version_needs_the_right_to_read_versions(named: str) -> None:
+    code = f'import boto3\nboto3.client("s3").get_object(Bucket="a", {named})'
     assert actions_of_code([code]) == {"s3:GetObject", "s3:GetObjectVersion"}
+
+
+def test_an_operation_that_iam_calls_otherwise_is_named_as_iam_does() -> None:
+    code = 'import boto3\nboto3.client("s3").list_objects_v2(Bucket="a")'
+    assert actions_of_code([code]) == {"s3:ListBucket"}
 
 
 def test_the_runtime_of_a_service_has_the_service_s_own_prefix() -> None:
     code = 'import boto3\nboto3.client("sagemaker-runtime").invoke_endpoint(EndpointName="a")'
     assert actions_of_code([code]) == {"sagemaker:InvokeEndpoint"}
+
+
+def test_cloudwatch_goes_by_its_name_in_iam() -> None:
+    code = 'import boto3\nboto3.client("cloudwatch").get_metric_data()'
+    assert actions_of_code([code]) == {"cloudwatch:GetMetricData"}
 
 
 @pytest.mark.parametrize(

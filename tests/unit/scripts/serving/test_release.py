@@ -13,7 +13,7 @@ from scripts.console import Screen
 from scripts.environment import LOCAL, Environment
 from scripts.errors import UserError
 from scripts.pipeline import Provisioned
-from scripts.serving import deployment, endpoint, models, release
+from scripts.serving import baseline, deployment, endpoint, models, release
 from scripts.serving.deployment import Deployment
 from scripts.serving.endpoint import Fleet
 from scripts.serving.models import Model
@@ -93,6 +93,36 @@ def test_an_approved_version_is_deployed_and_recorded_with_its_number(
     assert deployment.load(bucket) == deployed
     assert deployment.history(bucket) == [deployed]
     assert "scones-dev in service with version 3" in shown()
+
+
+def test_a_baseline_is_frozen_before_the_endpoint_is_updated(
+    registry: Registry,
+    served: Endpoint,
+    bucket: Bucket,
+    deploy: Callable[..., Deployment],
+    make_version: Callable[..., Version],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    frozen: list[tuple[str, int, int]] = []
+
+    def freeze(_bucket: Bucket, model: Model, number: int, _say: object) -> None:
+        frozen.append((model.name, number, len(served.asked)))
+
+    monkeypatch.setattr(baseline, "freeze", freeze)
+    deploy(make_version(3, status=APPROVED))
+    assert frozen == [("scones-dev-efficientnet-3", 3, 0)]
+
+
+def test_a_model_that_can_have_no_baseline_goes_into_service_and_says_so(
+    registry: Registry,
+    served: Endpoint,
+    deploy: Callable[..., Deployment],
+    make_version: Callable[..., Version],
+    shown: Callable[[], str],
+) -> None:
+    deploy(make_version(3, status=APPROVED))
+    assert served.models() == ["scones-dev-efficientnet-3"]
+    assert "drift cannot be seen without a baseline" in shown()
 
 
 def test_the_endpoint_is_told_how_to_update_with_what_and_where_to_go_on(
