@@ -63,6 +63,13 @@ def soak(_: Context, uploads: int = 2000, rate: int = 8) -> None:
     run(f"python tests/soak/soak.py --uploads {uploads} --rate {rate}")
 
 
+@task(help={"only": "only faults whose name holds this text"})
+@friendly
+def gameday(_: Context, only: str = "") -> None:
+    """Cause every fault for real, and see every safeguard work: a quarter of an hour."""
+    run(shlex.join(["python", "tests/gameday/gameday.py", "--only", only]))
+
+
 @task(
     help={
         "model": "cross-validate and train with three seeds, too: some twenty minutes",

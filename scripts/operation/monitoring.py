@@ -2,7 +2,9 @@
 
 import platform
 import re
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -13,11 +15,28 @@ from lambdas.common.errors import BadScores
 from scripts.artifacts import CAPTURES, Bucket
 from scripts.environment import Environment
 from scripts.errors import UserError
-from scripts.operation import captures, failures, queues, workflow
-from scripts.report import Evaluation, Inference, ModelInfo, Outcome, ReportData, render
+from scripts.operation import captures, examples, failures, queues, windows, workflow
+from scripts.report import (
+    Evaluation,
+    Inference,
+    ModelInfo,
+    Outcome,
+    ReportData,
+    Window,
+    render,
+    wording,
+)
+from scripts.report.figures import figures
 from scripts.serving.deployment import Deployment
 
 FAILURES_SHOWN = 500
+MOST_RECORDS = 5_000
+"""Captured records that are read one by one, pictures and all."""
+SHORTENED = (
+    f"The period asked for holds more than the {MOST_RECORDS:,} captured records that are read one "
+    "by one: it is shown from the oldest of the newest ones on. The monitor's windows would count "
+    "the rest, and it has not run."
+)
 _UNITS = {"m": "minutes", "h": "hours", "d": "days"}
 
 
@@ -43,31 +62,40 @@ def gather(
     `truths` gives the true label by S3 key where it is known, `uploads` how many pictures were
     uploaded, so that missing answers show. Only uploads that came by event
     count as executions; `invoke classify` and the smoke test are not traffic.
+
+    A period with more than MOST_RECORDS captured records is not read one by one: the newest are,
+    and the monitor's windows count them all. Without windows it begins with the oldest one read.
     """
     now = datetime.now(UTC)
     known = truths or {}
-    found = captures.read(bucket, deployment.endpoint_name, since, now)
-    decided = [
-        decision
-        for decision in workflow.decisions_since(
-            environment, outputs["decisions_table"], since.isoformat()
-        )
-        if decision["s3_key"].startswith(workflow.INCOMING)
-    ]
-    by_id = {decision["image_id"]: decision for decision in decided}
+    read = windows.read(bucket, deployment.endpoint_name, since, now)
+    start = _sample_start(read.windows, since)
+    found = captures.read(bucket, deployment.endpoint_name, start, now, MOST_RECORDS)
+    is_sample = bool(read.windows) and (start > since or not found.is_complete)
+    notes = [f"Captured requests and answers lie in {bucket.uri(CAPTURES)}/."]
+    if not found.is_complete and not is_sample:
+        since = found.records[0].inference_time
+        notes.append(SHORTENED)
     # A call that was retried is captured each time; the last answer is the one that counted.
     last = {
         record.inference_id: record
         for record in found.records
-        if _has_scores(record, deployment.labels)
+        if record.inference_id and _has_scores(record, deployment.labels)
     }
+    decided = _decided(environment, outputs["decisions_table"], since, last if is_sample else None)
+    by_id = {decision["image_id"]: decision for decision in decided}
     inferences = [
         _inference(record, by_id[image_id], deployment.labels, known)
         for image_id, record in last.items()
         if image_id in by_id
     ]
-    outcomes = [_outcome(decision) for decision in decided]
+    outcomes = [] if is_sample else [_outcome(decision) for decision in decided]
     outcomes += _failures(environment, outputs["failure_queue_url"], since)
+    captured, damaged = len(found.records), found.damaged_lines
+    if is_sample:
+        captured = sum(window.captured for window in read.windows)
+        damaged = sum(window.damaged_lines for window in read.windows)
+    drifted = examples.ids(read.windows, examples.MOST_DRIFTED)
     return ReportData(
         environment=environment.name,
         endpoint=deployment.endpoint_name,
@@ -84,12 +112,16 @@ def gather(
         inferences=inferences,
         outcomes=outcomes,
         uploads=uploads,
-        captured_records=len(found.records),
-        damaged_records=found.damaged_lines,
+        captured_records=captured,
+        damaged_records=damaged,
         evaluation=Evaluation.from_document(deployment.evaluation),
         target_accuracy=deployment.evaluation["target"],
         versions={"Python": platform.python_version(), "data set": deployment.dataset_id},
-        notes=[f"Captured requests and answers lie in {bucket.uri(CAPTURES)}/."],
+        notes=notes,
+        windows=read.windows,
+        damaged_windows=read.damaged,
+        is_sample=is_sample,
+        most_drifted=examples.find(environment, outputs, drifted, inferences, known),
     )
 
 
@@ -99,6 +131,53 @@ def write(data: ReportData, path: Path) -> None:
     unfinished = path.with_suffix(".tmp")
     unfinished.write_text(render(data), encoding="utf-8")
     unfinished.replace(path)
+
+
+def watch(
+    make: Callable[[], ReportData], path: Path, every_s: int, tell: Callable[[ReportData], None]
+) -> None:
+    """Write the page every `every_s` seconds until Ctrl-C; as long, it loads itself again, too."""
+    data = None
+    try:
+        while True:
+            data = make()
+            write(replace(data, refresh_s=every_s), path)
+            tell(data)
+            time.sleep(every_s)
+    except KeyboardInterrupt:
+        if data:
+            write(data, path)
+
+
+def describe(data: ReportData) -> str:
+    """What a report is made from, in one line."""
+    counts = [
+        wording.counted(data.captured_records, "captured record"),
+        wording.counted(figures(data).executions, "execution"),
+        wording.counted(len(data.windows), "window"),
+    ]
+    return ", ".join(counts)
+
+
+def _sample_start(found: Sequence[Window], since: datetime) -> datetime:
+    """Where to begin reading records: the newest windows from there on hold as many as are read."""
+    held = 0
+    for window in reversed(found):
+        held += window.captured
+        if held > MOST_RECORDS:
+            return max(window.start, since)
+    return since
+
+
+def _decided(
+    environment: Environment, table: str, since: datetime, chosen: Iterable[str] | None
+) -> list[dict[str, Any]]:
+    """The decisions about uploads that came by event: of the period, or about the chosen ones."""
+    if chosen is None:
+        found = workflow.decisions_since(environment, table, since.isoformat())
+    else:
+        found = list(workflow.decisions(environment, table, chosen).values())
+    return [decision for decision in found if decision["s3_key"].startswith(workflow.INCOMING)]
 
 
 def _has_scores(record: CaptureRecord, labels: tuple[str, ...]) -> bool:
@@ -147,9 +226,9 @@ def _failures(environment: Environment, queue_url: str, since: datetime) -> list
     with queues.held(environment, queue_url, FAILURES_SHOWN) as messages:
         found = [failures.read(message) for message in messages]
     for failure in found:
-        time = datetime.fromtimestamp(failure.message.sent_s, UTC)
-        if time >= since and not failure.key.startswith(workflow.ADHOC):
+        sent = datetime.fromtimestamp(failure.message.sent_s, UTC)
+        if sent >= since and not failure.key.startswith(workflow.ADHOC):
             outcomes.append(
-                Outcome(time=time, outcome="failed", reason=failure.error, key=failure.key)
+                Outcome(time=sent, outcome="failed", reason=failure.error, key=failure.key)
             )
     return outcomes

@@ -15,6 +15,7 @@ from scripts.report.model import (
     ReportData,
 )
 from scripts.report.page import render
+from scripts.report.windows import Window
 
 __all__ = [
     "Decision",
@@ -25,5 +26,6 @@ __all__ = [
     "OutcomeKind",
     "ReliabilityBin",
     "ReportData",
+    "Window",
     "render",
 ]

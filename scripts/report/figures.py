@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from scripts.evaluation.quality import wilson_interval
 from scripts.report.model import Inference, OutcomeKind, ReportData
+from scripts.report.windows import total
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +91,8 @@ class Figures:
     """What the verdict and the cards are made from."""
 
     outcomes: dict[OutcomeKind, int]
+    waiting: int
+    """Failures whose input waits in the failure queue."""
     accepted: Share
     """Of the classified pictures (accepted or review), the accepted ones: the coverage."""
     right: Share
@@ -108,8 +111,11 @@ class Figures:
 
 
 def figures(data: ReportData) -> Figures:
-    """Count everything once."""
-    ended = Counter(outcome.outcome for outcome in data.outcomes)
+    """Count everything once: from the windows where the rest is a sample."""
+    ended: Counter[str] = Counter(outcome.outcome for outcome in data.outcomes)
+    waiting = ended["failed"]
+    if data.is_sample:
+        ended = total(window.outcomes for window in data.windows)
     outcomes: dict[OutcomeKind, int] = {
         "accepted": ended["accepted"],
         "review": ended["review"],
@@ -120,6 +126,7 @@ def figures(data: ReportData) -> Figures:
     accepted = [inference for inference in known if inference.decision == "accepted"]
     return Figures(
         outcomes=outcomes,
+        waiting=waiting,
         accepted=Share(outcomes["accepted"], outcomes["accepted"] + outcomes["review"]),
         right=_share_right(known),
         accepted_right=_share_right(accepted),

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
 
+from scripts.report.windows import Window
+
 Decision = Literal["accepted", "review"]
 OutcomeKind = Literal["accepted", "review", "rejected", "failed"]
 
@@ -175,6 +177,12 @@ class ReportData:
     number of uploads that must each have an outcome, where it is known.
     `target_accuracy` is the share of accepted pictures that was asked to be right, 0..1.
     Records may lie outside the period: they are shown and counted all the same.
+
+    `windows` are the monitor's, in the order of time, and `damaged_windows` counts those that could
+    not be read. Where `is_sample`, the period holds more than is read one by one: `inferences`
+    are the newest ones, `outcomes` the failures that still wait, and all that is counted over the
+    period comes from the windows. `most_drifted` are the monitor's examples. `refresh_s` makes the
+    page load itself again, in seconds.
     """
 
     environment: str
@@ -194,6 +202,11 @@ class ReportData:
     target_accuracy: float | None = None
     versions: Mapping[str, str] = field(default_factory=dict)
     notes: Sequence[str] = ()
+    windows: Sequence[Window] = ()
+    damaged_windows: int = 0
+    is_sample: bool = False
+    most_drifted: Sequence[Inference] = ()
+    refresh_s: int | None = None
     title: str = "Classifier report"
 
     def __post_init__(self) -> None:
@@ -204,6 +217,8 @@ class ReportData:
         _require_share("ReportData.threshold", self.threshold)
         if self.target_accuracy is not None:
             _require_share("ReportData.target_accuracy", self.target_accuracy)
+        if self.is_sample and not self.windows:
+            raise ValueError("ReportData.is_sample without windows: nothing counts the period")
         for name in ("captured_records", "damaged_records", "uploads"):
             if (getattr(self, name) or 0) < 0:
                 raise ValueError(f"ReportData.{name} is negative")

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import base64
-import heapq
 import io
 import warnings
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from scripts.report import wording
-from scripts.report.model import Inference
+from scripts.report.model import Inference, ReportData
 
 MOST_SHOWN = 12
 """Pictures per gallery."""
@@ -45,33 +44,39 @@ class Thumbnail:
 
 @dataclass(frozen=True, slots=True)
 class Gallery:
-    """`thumbnails` are the first of `total` pictures, in the order that `finding` states."""
+    """`thumbnails` are pictures in the order that `finding` states."""
 
     title: str
     finding: str
     thumbnails: tuple[Thumbnail, ...]
-    total: int
 
 
-def galleries(inferences: Sequence[Inference], threshold: float) -> tuple[Gallery, Gallery]:
-    """The wrong ones, surest first, and the least sure of the others, least sure first."""
+def galleries(data: ReportData) -> tuple[Gallery, ...]:
+    """The wrong ones, surest first, the least sure of the others, and the monitor's examples.
+
+    A gallery with no picture in it comes last; without the monitor there are no examples.
+    """
+    inferences = data.inferences
     wrong = [inference for inference in inferences if inference.is_right is False]
     others = [inference for inference in inferences if inference.is_right is not False]
-    worst = heapq.nlargest(MOST_SHOWN, wrong, key=lambda inference: inference.confidence)
-    unsure = heapq.nsmallest(MOST_SHOWN, others, key=lambda inference: inference.confidence)
-    below = sum(inference.confidence < threshold for inference in others)
+    worst = _first(sorted(wrong, key=lambda inference: -inference.confidence))
+    unsure = _first(sorted(others, key=lambda inference: inference.confidence))
+    below = sum(inference.confidence < data.threshold for inference in others)
     has_truth = any(inference.truth is not None for inference in inferences)
-    return (
+    drifted = _first(data.most_drifted)
+    found = [
         Gallery(
-            "Wrong labels", _wrong_finding(len(wrong), has_truth), _thumbnails(worst), len(wrong)
+            "Wrong labels", _wrong_finding(len(wrong), len(worst), has_truth), _thumbnails(worst)
         ),
         Gallery(
             "Least sure" if not wrong else "Least sure of the others",
-            _unsure_finding(len(others), below),
+            _unsure_finding(len(others), len(unsure), below),
             _thumbnails(unsure),
-            len(others),
         ),
-    )
+    ]
+    if data.windows:
+        found.append(Gallery("Most drifted", _drifted_finding(drifted), _thumbnails(drifted)))
+    return tuple(sorted(found, key=lambda gallery: not gallery.thumbnails))
 
 
 def safe_text(text: str) -> str:
@@ -120,6 +125,20 @@ def data_uri(picture: bytes | None) -> tuple[str, bool]:
     return f"data:image/{kind};base64,{base64.b64encode(out.getvalue()).decode()}", is_tiny
 
 
+def _first(ordered: Iterable[Inference]) -> list[Inference]:
+    """The first MOST_SHOWN, each picture once: the same one again would show nothing new."""
+    found: list[Inference] = []
+    seen: set[bytes] = set()
+    for inference in ordered:
+        if inference.picture and inference.picture in seen:
+            continue
+        seen.add(inference.picture or b"")
+        found.append(inference)
+        if len(found) == MOST_SHOWN:
+            break
+    return found
+
+
 def _thumbnails(inferences: Iterable[Inference]) -> tuple[Thumbnail, ...]:
     return tuple(_thumbnail(inference) for inference in inferences)
 
@@ -147,18 +166,18 @@ def _thumbnail(inference: Inference) -> Thumbnail:
     )
 
 
-def _wrong_finding(wrong: int, has_truth: bool) -> str:
+def _wrong_finding(wrong: int, shown: int, has_truth: bool) -> str:
     if not has_truth:
         return "No true label is known, so none can be called wrong"
     if wrong == 0:
         return "No picture was given a wrong label"
     if wrong == 1:
         return "One picture was given a wrong label"
-    shown = "" if wrong <= MOST_SHOWN else f"the {MOST_SHOWN} surest are shown, "
-    return f"{wording.number(wrong)} pictures were given a wrong label; {shown}surest first"
+    some = "" if wrong <= shown else f"the {shown} surest are shown, "
+    return f"{wording.number(wrong)} pictures were given a wrong label; {some}surest first"
 
 
-def _unsure_finding(others: int, below: int) -> str:
+def _unsure_finding(others: int, shown: int, below: int) -> str:
     if others == 0:
         return "No other picture was captured"
     if others == 1:
@@ -166,4 +185,13 @@ def _unsure_finding(others: int, below: int) -> str:
     lie = "lies" if below <= 1 else "lie"
     number = "None" if below == 0 else wording.number(below)
     finding = f"{number} of {wording.number(others)} pictures {lie} below the threshold"
-    return finding if others <= MOST_SHOWN else f"{finding}; the {MOST_SHOWN} least sure are shown"
+    return finding if others <= shown else f"{finding}; the {shown} least sure are shown"
+
+
+def _drifted_finding(shown: Sequence[Inference]) -> str:
+    if not shown:
+        return "The monitor named none that can be shown"
+    return (
+        f"{wording.counted(len(shown), 'picture')} least like the baseline's, "
+        "from the severest and newest windows"
+    )

@@ -26,16 +26,6 @@ _MEANINGS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Card:
-    """A key figure: its name, its value, and what it rests on."""
-
-    name: str
-    value: str
-    basis: tuple[str, ...]
-    tone: str = ""
-
-
-@dataclass(frozen=True, slots=True)
 class Cell:
     """A cell of the confusion matrix; `share` (0..1) is of its row."""
 
@@ -48,13 +38,14 @@ class Cell:
 
 @dataclass(frozen=True, slots=True)
 class Matrix:
-    """The confusion matrix, rows by truth."""
+    """The confusion matrix, rows by truth: of the captured pictures, where truths are known."""
 
     finding: str
     caption: str
     labels: tuple[str, ...]
     rows: tuple[tuple[str, tuple[Cell, ...], str], ...]
     precision: tuple[str, ...]
+    is_observed: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,62 +61,15 @@ class Reason:
     more: str
 
 
-def cards(data: ReportData, figures: Figures) -> tuple[Card, ...]:
-    """The key figures, each with its n."""
-    evaluated = data.evaluation
-    rejected, failed = figures.outcomes["rejected"], figures.outcomes["failed"]
-    target = (
-        f"target {wording.percent(data.target_accuracy)}"
-        if data.target_accuracy is not None
-        else ""
-    )
-    return (
-        _share_card("Accuracy", figures.right, "of {n} with known truth", "no truth is known",
-                    f"evaluation {wording.percent(evaluated.accuracy)}" if evaluated else ""),
-        _share_card("Accuracy of the accepted", figures.accepted_right,
-                    "of {n} accepted, truth known", "no truth is known", target),
-        _share_card("Coverage", figures.accepted, "of {n} classified were accepted",
-                    "nothing was classified",
-                    f"threshold {wording.threshold(data.threshold)}"),
-        Card(
-            "Executions",
-            wording.number(figures.executions),
-            (
-                f"{wording.number(figures.classified)} classified",
-                f"{wording.number(rejected)} rejected",
-            ),
-        ),
-        Card(
-            "Failed",
-            wording.number(failed),
-            (f"of {wording.counted(figures.executions, 'execution', none='0')}",),
-            "act" if failed else "",
-        ),
-        Card(
-            "Captured",
-            wording.number(data.captured_records),
-            (
-                "capture record" if data.captured_records == 1 else "capture records",
-                f"{wording.number(data.damaged_records)} damaged",
-            ),
-            "watch" if data.damaged_records else "",
-        ),
-    )  # fmt: skip
-
-
-def _share_card(name: str, share: Share, basis: str, nothing: str, also: str) -> Card:
-    value, interval = share.value, share.interval
-    if value is None or interval is None:
-        return Card(name, "\u2014", (nothing, *([also] if also else [])))
-    return Card(
-        name,
-        wording.percent(value),
-        (
-            f"95{wording.NO_BREAK}% interval {wording.percent_interval(*interval)}",
-            basis.format(n=wording.number(share.total)),
-            *([also] if also else []),
-        ),
-    )
+def sample(data: ReportData) -> str:
+    """Which inferences are shown one by one, where they are a sample; '' where they are all."""
+    if not data.is_sample:
+        return ""
+    if not data.inferences:
+        return "None of the inferences was read one by one."
+    first = min(inference.time for inference in data.inferences)
+    newest = wording.counted(len(data.inferences), "inference")
+    return f"A sample: the newest {newest}, captured since {wording.moment(first)}."
 
 
 def matrix(data: ReportData, figures: Figures) -> Matrix | None:
@@ -153,6 +97,7 @@ def matrix(data: ReportData, figures: Figures) -> Matrix | None:
             for at, truth in enumerate(shown.labels)
         ),
         precision=tuple(_of(shown.precision(at)) for at in range(len(shown.labels))),
+        is_observed=figures.confusion is not None,
     )
 
 
@@ -174,7 +119,7 @@ def _cells(confusion: Confusion, truth: int) -> tuple[Cell, ...]:
 
 
 def _of(share: Share) -> str:
-    return "\u2014" if share.value is None else wording.percent(share.value)
+    return wording.EM_DASH if share.value is None else wording.percent(share.value)
 
 
 def comparison(evaluation: Evaluation | None, figures: Figures) -> tuple[tuple[str, str, str], ...]:
@@ -204,15 +149,29 @@ def _with_interval(share: Share) -> str:
     return f"{wording.percent(share.value)} ({wording.percent_interval(*share.interval)})"
 
 
-def reasons(data: ReportData) -> tuple[Reason, ...]:
-    """Rejected and failed executions by reason, most frequent first within each outcome."""
+def reasons(data: ReportData, total: int) -> tuple[Reason, ...]:
+    """Rejected and failed executions by reason, most frequent first within each outcome.
+
+    `total` counts all executions, of which each reason is a share.
+    """
     found: dict[tuple[str, str], list[Outcome]] = defaultdict(list)
     for outcome in data.outcomes:
         if outcome.outcome in ("rejected", "failed"):
             found[outcome.outcome, outcome.reason or "not recorded"].append(outcome)
-    total = len(data.outcomes)
     ordered = sorted(found.items(), key=lambda item: (item[0][0], -len(item[1]), item[0][1]))
     return tuple(_reason(*names, outcomes, total) for names, outcomes in ordered)
+
+
+def unlisted(data: ReportData, figures: Figures) -> str:
+    """How many rejected uploads are counted alone, without their reasons; '' where none are."""
+    rejected = figures.outcomes["rejected"]
+    if not data.is_sample or not rejected:
+        return ""
+    one = rejected == 1
+    return (
+        f"{wording.counted(rejected, 'upload')} {'was' if one else 'were'} rejected in the "
+        f"monitor's windows. A report on a shorter period lists {'its reason' if one else 'why'}."
+    )
 
 
 def _reason(outcome: str, reason: str, outcomes: list[Outcome], total: int) -> Reason:
@@ -224,7 +183,7 @@ def _reason(outcome: str, reason: str, outcomes: list[Outcome], total: int) -> R
         reason=safe_text(reason),
         meaning=_MEANINGS.get(reason, unknown),
         count=wording.number(len(outcomes)),
-        share=wording.percent(len(outcomes) / total),
+        share=wording.percent(len(outcomes) / max(total, len(outcomes))),
         examples=tuple((safe_text(key), short_name(key, _LONGEST_NAME)) for key in shown),
         more=f"and {wording.number(more)} more" if more > 0 else "",
     )

@@ -5,9 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from scripts.report import wording
+from scripts.report import drift, wording
+from scripts.report.drift import Standing
 from scripts.report.figures import Figures
 from scripts.report.model import OUTCOME_NAMES, ReportData
+
+_TOLERATED = 0.02
 
 Level = Literal["good", "watch", "act", "none"]
 
@@ -40,24 +43,44 @@ def verdict(data: ReportData, figures: Figures) -> Verdict:
             "Nothing happened in this period: no execution ended and no inference was captured.",
             ("If pictures were uploaded, look at the event rule and the failure queue.",),
         )
-    reasons = tuple(_reasons(data, figures))
+    stands = drift.standing(data)
+    reasons = (*(_drift_reasons(stands) if stands else ()), *_reasons(data, figures))
     unanswered = (data.uploads or 0) - figures.executions
     if unanswered > 0:
         have = "has" if unanswered == 1 else "have"
         uploads = wording.counted(data.uploads or 0, "upload")
-        also = (_failed(figures),) if figures.outcomes["failed"] else ()
+        also = (_failed(figures),) if figures.waiting else ()
         sentence = f"{wording.number(unanswered)} of {uploads} {have} no known outcome."
         return Verdict("act", sentence, also + reasons)
-    if figures.outcomes["failed"]:
+    if figures.waiting:
         return Verdict("act", _failed(figures), reasons)
+    if stands and stands.severity == "act":
+        return _of_drift("act", stands, data, figures)
     if figures.classified and not data.captured_records:
         return Verdict("none", _uncaptured(figures), reasons)
+    if stands and _is_blind(data, stands):
+        return _of_drift("none", stands, data, figures)
     level: Level = "watch" if reasons else "good"
     return Verdict(level, _answered(data, figures), reasons)
 
 
+def _of_drift(level: Level, stands: Standing, data: ReportData, figures: Figures) -> Verdict:
+    said = () if stands.sentence == stands.headline else (stands.sentence,)
+    reasons = (*said, _answered(data, figures), *stands.besides, *_reasons(data, figures))
+    return Verdict(level, stands.headline, reasons)
+
+
+def _drift_reasons(stands: Standing) -> tuple[str, ...]:
+    return stands.besides if stands.severity == "none" else (stands.sentence, *stands.besides)
+
+
+def _is_blind(data: ReportData, stands: Standing) -> bool:
+    """Whether there was traffic at the end of the period, but the monitor saw none of it."""
+    return stands.severity == "no_data" and data.windows[-1].invoked not in (0, None)
+
+
 def _failed(figures: Figures) -> str:
-    failed, total = figures.outcomes["failed"], figures.executions
+    failed, total = figures.waiting, max(figures.executions, figures.waiting)
     if total == 1:
         return "The only execution failed: see the failure queue."
     if failed == total:
@@ -81,9 +104,12 @@ def _answered(data: ReportData, figures: Figures) -> str:
         captured = wording.counted(len(data.inferences), "inference")
         return f"The endpoint answered {captured}; no execution of the workflow is known."
     ended = [(n, OUTCOME_NAMES[kind]) for kind, n in figures.outcomes.items() if n]
-    if figures.executions == 1:
+    if figures.executions == 1 and not figures.outcomes["failed"]:
         return f"The only upload was {ended[0][1]}."
     parts = [f"{wording.number(n)} {name}" for n, name in ended]
+    if figures.outcomes["failed"]:
+        every = wording.number(figures.executions)
+        return f"{every} executions ended: {wording.listed(parts)}, none of which still waits."
     every = f"{wording.number(figures.executions)} uploads"
     return f"All {every} got an answer: {wording.listed(parts)}."
 
@@ -101,7 +127,8 @@ def _reasons(data: ReportData, figures: Figures) -> list[str]:
     if evaluation and observed and observed[1] < evaluation.accuracy_interval[0]:
         reasons.append("The accuracy observed is below what the evaluation measured.")
     missing = figures.classified - data.captured_records
-    if missing > 0:
+    # What the windows count came from metrics: single records may lie on either side of an edge.
+    if missing > (_TOLERATED * figures.classified if data.is_sample else 0):
         reasons.append(
             f"{wording.counted(missing, 'classified picture')} "
             f"{'is' if missing == 1 else 'are'} not in the captured data, "
@@ -113,4 +140,7 @@ def _reasons(data: ReportData, figures: Figures) -> list[str]:
         reasons.append(f"{damaged} could not be read and {was} skipped.")
     if not figures.executions:
         reasons.append("What the workflow decided is not known for this period.")
+    if data.damaged_windows:
+        records = wording.counted(data.damaged_windows, "window")
+        reasons.append(f"The monitor's records of {records} could not be read.")
     return reasons

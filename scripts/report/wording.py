@@ -6,8 +6,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 
 NO_BREAK = "\u00a0"
-EN_DASH = "\u2013"
-APOSTROPHE = "\u2019"
+EM_DASH = "\u2014"
 
 
 def number(n: int) -> str:

@@ -122,6 +122,8 @@ def test_a_friendly_function_returns_what_it_returns_and_keeps_its_name() -> Non
         (["deploy", "--env", "../dev"], "There is no environment"),
         (["package", "--target", "gcp"], "There is no target 'gcp': use aws or local"),
         (["report", "--since", "soon"], "'soon' is no period"),
+        (["report", "--watch", "--every", "0"], "--every 0 would never rest"),
+        (["report", "--watch", "--every", "often"], "'often' is no number of seconds"),
         (["apply", "--env", "dev"], "needs AWS credentials"),
     ],
 )

@@ -16,6 +16,7 @@ from scripts.operation import forget, monitoring, queues, redrive, workflow
 from scripts.operation.failures import Failure
 from scripts.operation.forget import Forgotten
 from scripts.operation.queues import Message
+from scripts.report import ModelInfo, ReportData
 from scripts.serving import deployment
 from scripts.serving.deployment import Deployment
 
@@ -45,32 +46,71 @@ def test_a_report_needs_a_deployment(
     assert "Run: invoke endpoint" in err
 
 
-@pytest.mark.parametrize("out", [None, "some/page.html"])
-def test_a_report_is_about_the_period_and_says_where_it_is(
-    invoke: Callable[..., tuple[int, str, str]],
+@pytest.fixture
+def reported(
     opened: Environment,
     monkeypatch: pytest.MonkeyPatch,
     make_deployment: Callable[..., Deployment],
-    out: str | None,
-) -> None:
+) -> list[timedelta]:
+    """Every report is about 12 captured records. Returns the periods that were asked for."""
     periods: list[timedelta] = []
-    written: list[Path] = []
-    data = SimpleNamespace(captured_records=12, outcomes=[None] * 10)
+    now = datetime.now(UTC)
+    data = ReportData(
+        environment="dev",
+        endpoint="scones-dev",
+        model=ModelInfo(algorithm="efficientnet"),
+        threshold=0.8,
+        labels=("bicycle", "motorcycle"),
+        period_start=now,
+        period_end=now,
+        generated_at=now,
+        captured_records=12,
+    )
 
-    def gather(*args: Any) -> Any:
+    def gather(*args: Any) -> ReportData:
         periods.append(datetime.now(UTC) - args[4])
         return data
 
     monkeypatch.setattr(deployment, "load", lambda _bucket: make_deployment())
     monkeypatch.setattr(monitoring, "gather", gather)
+    return periods
+
+
+@pytest.mark.parametrize("out", [None, "some/page.html"])
+def test_a_report_is_about_the_period_and_says_where_it_is(
+    invoke: Invoke,
+    reported: list[timedelta],
+    monkeypatch: pytest.MonkeyPatch,
+    out: str | None,
+) -> None:
+    written: list[Path] = []
     monkeypatch.setattr(monitoring, "write", lambda _data, path: written.append(path))
     words = ["--out", out] if out else []
     code, shown, _ = invoke("report", "--env", "dev", "--since", "7d", *words)
     expected = Path(out) if out else ROOT / "build" / "dev" / "report.html"
     assert code == 0
     assert written == [expected]
-    assert shown == f"12 captured records, 10 executions: {expected}\n"
-    assert abs(periods[0] - timedelta(days=7)) < timedelta(minutes=1)
+    assert shown == f"12 captured records, no executions, no windows: {expected}\n"
+    assert abs(reported[0] - timedelta(days=7)) < timedelta(minutes=1)
+
+
+def test_a_watched_report_is_written_until_ctrl_c_and_each_time_about_the_latest_period(
+    invoke: Invoke, reported: list[timedelta], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    refreshes: list[int | None] = []
+
+    def rest(seconds: float) -> None:
+        assert seconds == 5
+        if len(refreshes) == 3:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(monitoring, "write", lambda data, _path: refreshes.append(data.refresh_s))
+    monkeypatch.setattr(monitoring.time, "sleep", rest)
+    code, shown, _ = invoke("report", "--since", "1h", "--watch", "--every", "5")
+    assert code == 0
+    assert refreshes == [5, 5, 5, None]
+    assert shown.count("12 captured records") == 3
+    assert all(abs(asked - timedelta(hours=1)) < timedelta(minutes=1) for asked in reported)
 
 
 # Failures

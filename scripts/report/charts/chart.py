@@ -8,7 +8,8 @@ from typing import Literal
 Mark = Literal[
     "disc", "diamond", "square", "ring", "solid", "tint", "hollow", "dark", "right", "wrong",
     "band", "wide-band", "line",
-    "bar", "quiet-line",
+    "bar", "quiet-line", "dashed", "over", "pale", "cross", "none",
+    "class-0", "class-1", "class-2", "class-3", "class-4",
 ]  # fmt: skip
 
 

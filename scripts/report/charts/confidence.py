@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
 from scripts.report import wording
-from scripts.report.charts import svg
+from scripts.report.charts import bands, svg
+from scripts.report.charts.bands import Bands
 from scripts.report.charts.chart import Chart, LegendItem, Table
 from scripts.report.charts.columns import Columns
 from scripts.report.charts.layout import FOOT_PX, HEAD_PX, Layout
-from scripts.report.charts.scale import ConfidenceScale
+from scripts.report.charts.scale import ConfidenceScale, confidence_scale
 from scripts.report.charts.svg import COLOURS
 from scripts.report.charts.time_axis import TimeAxis
+from scripts.report.windows import Window
 
 MOST_POINTS = 1_500
 """With more inferences than this, percentile bands replace the single points."""
 
-_PERCENTILES = (5, 25, 50, 75, 95)
+_STRETCHED = "The axis is stretched towards 1: each step from 0.9 on is ten times less doubt"
 _SHARE_PANEL_PX = 64
 _TICK_GAP_PX = 14
 _LAYOUTS = (Layout("wide", 960, 390, 62, 76), Layout("narrow", 340, 330, 56, 64, 3))
@@ -35,18 +39,42 @@ def confidence_chart(
     if not len(data):
         return Chart(finding, "Data capture holds no record of this period.")
     is_banded = len(data) > MOST_POINTS
-    label = f"{finding}. Confidence over time; threshold {wording.threshold(threshold)}."
-    wide, narrow = (
-        _draw(layout, data, axis, scale, threshold, label, is_banded) for layout in _LAYOUTS
-    )
+    shown = bands.of_columns(data, axis, threshold) if is_banded else data
+    caption = _caption(data, scale)
+    if is_banded:
+        caption += f" Every inference counts towards the percentiles and shares, per {axis.step}."
+    wide, narrow = _draw_both(shown, axis, scale, threshold, finding)
     return Chart(
         finding=finding,
-        caption=_caption(data, scale, axis, is_banded),
+        caption=caption,
         wide=wide,
         narrow=narrow,
-        legend=_band_legend(data, threshold) if is_banded else _point_legend(data),
+        legend=_legend(shown),
         table=_table(data),
     )
+
+
+def confidence_over_windows(
+    windows: Sequence[Window], axis: TimeAxis, threshold: float, classes: int, per: str
+) -> Chart:
+    """The percentiles that the monitor kept of each window, where inferences are too many to read.
+
+    `threshold` is the one now in use; the shares are of what lay below each window's own.
+    """
+    shown = bands.of_windows(windows)
+    n, below = int(shown.total.sum()), int(shown.below.sum())
+    if not n:
+        return Chart("No inference was captured", "No window of the monitor holds a record.")
+    share = wording.percent(below / n)
+    finding = f"{share} of {wording.counted(n, 'inference')} lay below the threshold"
+    known = shown.confidences[:, shown.total > 0]
+    scale = confidence_scale(known.ravel(), classes, threshold)
+    wide, narrow = _draw_both(shown, axis, scale, threshold, finding)
+    caption = (
+        f"{_STRETCHED}. Percentiles and shares are the monitor's, per {per}; "
+        "the table of its windows has the numbers."
+    )
+    return Chart(finding, caption, wide, narrow, _legend(shown))
 
 
 def _finding(data: Columns) -> str:
@@ -69,14 +97,16 @@ def _finding(data: Columns) -> str:
     )
 
 
-def _caption(data: Columns, scale: ConfidenceScale, axis: TimeAxis, is_banded: bool) -> str:
+def _caption(data: Columns, scale: ConfidenceScale) -> str:
     over = int((data.confidence > scale.top_confidence).sum())
     top = f"{scale.top_confidence:.{scale.decades}f}"
-    text = "The axis is stretched towards 1: each step from 0.9 on is ten times less doubt"
-    text += f"; {wording.number(over)} above {top} are drawn on the top line." if over else "."
-    if is_banded:
-        text += f" Every inference counts towards the percentiles and shares, per {axis.step}."
-    return text
+    return _STRETCHED + (
+        f"; {wording.number(over)} above {top} are drawn on the top line." if over else "."
+    )
+
+
+def _legend(shown: Columns | Bands) -> tuple[LegendItem, ...]:
+    return _band_legend(shown) if isinstance(shown, Bands) else _point_legend(shown)
 
 
 def _point_legend(data: Columns) -> tuple[LegendItem, ...]:
@@ -93,12 +123,12 @@ def _point_legend(data: Columns) -> tuple[LegendItem, ...]:
     return tuple(items)
 
 
-def _band_legend(data: Columns, threshold: float) -> tuple[LegendItem, ...]:
+def _band_legend(shown: Bands) -> tuple[LegendItem, ...]:
     return (
         LegendItem("line", "median"),
         LegendItem("band", "middle half"),
         LegendItem("wide-band", "5th to 95th percentile"),
-        LegendItem("tint", "below the threshold", int((data.confidence < threshold).sum())),
+        LegendItem("tint", "below the threshold", int(shown.below.sum())),
     )
 
 
@@ -121,18 +151,29 @@ def _table(data: Columns) -> Table:
     return Table("Confidence by decision", header, tuple(rows))
 
 
+def _draw_both(
+    shown: Columns | Bands,
+    axis: TimeAxis,
+    scale: ConfidenceScale,
+    threshold: float,
+    finding: str,
+) -> tuple[str, str]:
+    label = f"{finding}. Confidence over time; threshold {wording.threshold(threshold)}."
+    wide, narrow = (_draw(layout, shown, axis, scale, threshold, label) for layout in _LAYOUTS)
+    return wide, narrow
+
+
 def _draw(
     layout: Layout,
-    data: Columns,
+    shown: Columns | Bands,
     axis: TimeAxis,
     scale: ConfidenceScale,
     threshold: float,
     label: str,
-    is_banded: bool,
 ) -> str:
     with svg.style():
         figure = svg.new_figure(layout.width, layout.height)
-        foot = FOOT_PX + (_SHARE_PANEL_PX + HEAD_PX if is_banded else 0)
+        foot = FOOT_PX + (_SHARE_PANEL_PX + HEAD_PX if isinstance(shown, Bands) else 0)
         height = layout.height - HEAD_PX - foot
         axes = layout.panel(figure, height=height, bottom=foot)
         axes.set_xlim(axis.start_s, axis.end_s)
@@ -141,14 +182,14 @@ def _draw(
         _threshold_line(axes, scale, threshold)
         layout.text(figure, 0, layout.height - 16, "confidence")
         lowest = axes
-        if is_banded:
-            _bands(axes, data, axis, scale)
+        if isinstance(shown, Bands):
+            bands.draw(axes, shown, scale)
             axes.set_xticks([])
             lowest = layout.panel(figure, height=_SHARE_PANEL_PX, bottom=FOOT_PX)
-            _share_below(lowest, data, axis, threshold)
+            bands.draw_share(lowest, shown, axis)
             layout.text(figure, 0, FOOT_PX + _SHARE_PANEL_PX + 10, "share below the threshold")
         else:
-            _points(axes, data, scale, 1.0 if layout.width > 500 else 0.8)
+            _points(axes, shown, scale, 1.0 if layout.width > 500 else 0.8)
         layout.time_ticks(figure, lowest, axis)
         return svg.to_svg(figure, f"confidence-{layout.name}", label)
 
@@ -206,42 +247,3 @@ def _points(axes: Axes, data: Columns, scale: ConfidenceScale, size_factor: floa
                 markeredgewidth=width,
                 zorder=3 + order,
             )
-
-
-def _bands(axes: Axes, data: Columns, axis: TimeAxis, scale: ConfidenceScale) -> None:
-    places, buckets = scale.at_all(data.confidence), axis.bucket_of(data.times_s)
-    order = np.argsort(buckets, kind="stable")
-    ends = np.searchsorted(buckets[order], np.arange(axis.buckets + 1))
-    lines = np.full((len(_PERCENTILES), axis.buckets), np.nan)
-    for bucket in range(axis.buckets):
-        values = places[order[ends[bucket] : ends[bucket + 1]]]
-        if values.size:
-            lines[:, bucket] = np.percentile(values, _PERCENTILES)
-    # A step chart needs the last value twice: once at each edge of the last bucket.
-    p5, p25, p50, p75, p95 = np.column_stack([lines, lines[:, -1]])
-    for low, high, alpha in ((p5, p95, 0.22), (p25, p75, 0.45)):
-        axes.fill_between(
-            axis.edges_s,
-            low,
-            high,
-            step="post",
-            facecolor=COLOURS["accepted"],
-            alpha=alpha,
-            zorder=1,
-        )
-    axes.step(axis.edges_s, p50, where="post", color=COLOURS["accepted"], linewidth=2.2, zorder=3)
-
-
-def _share_below(axes: Axes, data: Columns, axis: TimeAxis, threshold: float) -> None:
-    buckets = axis.bucket_of(data.times_s)
-    total = np.bincount(buckets, minlength=axis.buckets)
-    below = np.bincount(buckets[data.confidence < threshold], minlength=axis.buckets)
-    share = np.divide(100.0 * below, total, out=np.zeros(axis.buckets), where=total > 0)
-    starts, width = axis.edges_s[:-1], 0.84 * axis.step_s
-    axes.bar(starts, share, width=width, align="edge", color=COLOURS["review"], zorder=2)
-    axes.set_xlim(axis.start_s, axis.end_s)
-    top = max(float(share.max(initial=0.0)), 1.0)
-    tick = next(step * (top // step) for step in (20.0, 10.0, 5.0, 2.0, 1.0) if top >= step)
-    axes.set_ylim(0, top * 1.06)
-    axes.set_yticks([0, tick], ["0", f"{tick:g} %"])
-    axes.axhline(tick, color=COLOURS["grid"], linewidth=1, zorder=0)

@@ -77,11 +77,12 @@ class TimeAxis:
         """The bucket's length in words without a leading 1: 'second', '3 hours'."""
         return wording.duration(self.step_s).removeprefix("1 ")
 
-    def bucket_name(self, bucket: int) -> str:
-        """The start of a bucket, for a table."""
-        time = datetime.fromtimestamp(self.start_s + bucket * self.step_s, UTC)
+    def name(self, time_s: float) -> str:
+        """When a bucket or a window begins (seconds since 1970), for a table."""
+        time = datetime.fromtimestamp(time_s, UTC)
         clock = f"{time:%H:%M:%S}" if self.step_s < _MINUTE else f"{time:%H:%M}"
-        return f"{time:%Y-%m-%d}" if self.step_s % _DAY == 0 else f"{time:%Y-%m-%d} {clock}"
+        is_day = self.step_s % _DAY == 0 and time_s % _DAY == 0
+        return f"{time:%Y-%m-%d}" if is_day else f"{time:%Y-%m-%d} {clock}"
 
 
 def time_axis(

@@ -44,7 +44,10 @@ KNOWN = tuple(bench.parts({}))
 
 
 def test_serving_is_always_measured_and_what_takes_long_on_request():
-    always = ["imports", "packages", "decoding", "local_cloud", "serving"]
+    always = [
+        *("imports", "packages", "decoding", "monitoring", "local_cloud"),
+        *("drift_false_alarms", "drift_detection", "serving"),
+    ]
     assert bench.wanted(options(), KNOWN) == always
     assert bench.wanted(options(model=True), KNOWN) == [*always, "model"]
     assert bench.wanted(options(demo=True, cold=True), KNOWN) == [*always, "warm_demo", "cold_demo"]

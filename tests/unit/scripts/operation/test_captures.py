@@ -149,3 +149,32 @@ def test_more_files_than_are_read_at_once_are_read(bucket: Bucket, capture: Capt
 
 def test_a_period_without_traffic_has_no_records(bucket: Bucket) -> None:
     assert captures.read(bucket, "scones-dev", NOON, NOON + HOUR) == captures.Captures((), 0)
+
+
+def test_of_more_than_are_wanted_the_newest_are_read(bucket: Bucket, capture: Capture) -> None:
+    for minute in range(40):
+        capture(NOON + minute * MINUTE)
+    found = captures.read(bucket, "scones-dev", NOON, NOON + HOUR, most=25)
+    assert [r.inference_time for r in found.records] == [
+        NOON + minute * MINUTE for minute in range(15, 40)
+    ]
+    assert not found.is_complete
+
+
+def test_files_beyond_those_that_hold_enough_are_left_unread(
+    bucket: Bucket, capture: Capture, aws: Any
+) -> None:
+    for minute in range(50):
+        capture(NOON + minute * MINUTE)
+    captures.read(bucket, "scones-dev", NOON, NOON + HOUR, most=5)
+    assert len(aws.made("GetObject")) <= captures.READS_AT_ONCE
+
+
+@pytest.mark.parametrize("most", [3, 4, None])
+def test_what_was_read_to_the_end_is_complete(
+    bucket: Bucket, capture: Capture, most: int | None
+) -> None:
+    for minute in range(3):
+        capture(NOON + minute * MINUTE)
+    found = captures.read(bucket, "scones-dev", NOON, NOON + HOUR, most=most)
+    assert (len(found.records), found.is_complete) == (3, True)

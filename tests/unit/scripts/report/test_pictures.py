@@ -6,8 +6,10 @@ import io
 import pytest
 from PIL import Image
 
+from scripts.report import ReportData
 from scripts.report.pictures import (
     MOST_SHOWN,
+    Gallery,
     data_uri,
     galleries,
     safe_text,
@@ -17,6 +19,10 @@ from scripts.report.pictures import (
 
 def _decoded(uri: str) -> Image.Image:
     return Image.open(io.BytesIO(base64.b64decode(uri.partition(",")[2])))
+
+
+def _gallery(data: ReportData, title: str) -> Gallery:
+    return next(gallery for gallery in galleries(data) if gallery.title == title)
 
 
 def test_a_tiny_picture_keeps_every_pixel(png):
@@ -70,9 +76,9 @@ def test_a_picture_with_too_many_pixels_is_never_decoded():
     assert data_uri(out.getvalue()) == ("", False)
 
 
-def test_wrong_pictures_come_surest_first(inference):
+def test_wrong_pictures_come_surest_first(report, inference):
     wrong = [inference(i, confidence=0.6 + i / 100, truth="motorcycle") for i in range(5)]
-    first, _ = galleries(wrong, 0.8)
+    first, _ = galleries(report(inferences=wrong))
     assert [picture.confidence for picture in first.thumbnails] == [
         "0.64",
         "0.63",
@@ -82,20 +88,27 @@ def test_wrong_pictures_come_surest_first(inference):
     ]
 
 
-def test_unsure_pictures_come_least_sure_first_and_leave_out_the_wrong_ones(inference):
+def test_unsure_pictures_come_least_sure_first_and_leave_out_the_wrong_ones(report, inference):
     shown = [inference(0, 0.9), inference(1, 0.6), inference(2, 0.55, truth="motorcycle")]
-    _, unsure = galleries(shown, 0.8)
+    _, unsure = galleries(report(inferences=shown))
     assert [picture.confidence for picture in unsure.thumbnails] == ["0.60", "0.90"]
     assert unsure.finding == "1 of 2 pictures lies below the threshold"
 
 
-def test_a_gallery_is_limited_and_says_so(inference):
+def test_a_gallery_is_limited_and_says_so(report, inference):
     many = [inference(i, truth="motorcycle") for i in range(40)]
-    wrong, _ = galleries(many, 0.8)
+    wrong, _ = galleries(report(inferences=many))
     assert len(wrong.thumbnails) == MOST_SHOWN
     assert wrong.finding == (
         f"40 pictures were given a wrong label; the {MOST_SHOWN} surest are shown, surest first"
     )
+
+
+def test_a_picture_that_came_again_and_again_is_shown_once(report, inference, png):
+    same = [inference(i, 0.5 + i / 100, picture=png()) for i in range(20)]
+    (unsure, _) = galleries(report(inferences=[*same, inference(99, 0.9)]))
+    assert [picture.confidence for picture in unsure.thumbnails] == ["0.50", "0.90"]
+    assert unsure.finding == "20 of 21 pictures lie below the threshold; the 2 least sure are shown"
 
 
 @pytest.mark.parametrize(
@@ -106,19 +119,20 @@ def test_a_gallery_is_limited_and_says_so(inference):
         (2, "2 pictures were given a wrong label; surest first"),
     ],
 )
-def test_the_finding_agrees_with_the_number_of_mistakes(inference, wrong, finding):
+def test_the_finding_agrees_with_the_number_of_mistakes(report, inference, wrong, finding):
     shown = [inference(9), *(inference(i, truth="motorcycle") for i in range(wrong))]
-    assert galleries(shown, 0.8)[0].finding == finding
+    assert _gallery(report(inferences=shown), "Wrong labels").finding == finding
 
 
-def test_without_truths_nothing_is_called_wrong(inference):
-    wrong, unsure = galleries([inference(truth=None)], 0.8)
+def test_without_truths_nothing_is_called_wrong(report, inference):
+    unsure, wrong = galleries(report(inferences=[inference(truth=None)]))
     assert "No true label is known" in wrong.finding
     assert unsure.finding == "The only one lies above the threshold"
 
 
-def test_an_alternative_text_says_what_the_model_said(inference):
-    wrong, _ = galleries([inference(confidence=0.6, truth="motorcycle")], 0.8)
+def test_an_alternative_text_says_what_the_model_said(report, inference):
+    shown = report(inferences=[inference(confidence=0.6, truth="motorcycle")])
+    wrong, _ = galleries(shown)
     alt = "Picture labelled bicycle with confidence 0.60, truly motorcycle"
     assert wrong.thumbnails[0].alt == alt
 

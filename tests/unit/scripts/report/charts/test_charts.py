@@ -9,7 +9,7 @@ import pytest
 from scripts.report.charts import svg
 from scripts.report.charts.columns import columns
 from scripts.report.charts.confidence import MOST_POINTS, confidence_chart
-from scripts.report.charts.executions import executions_chart
+from scripts.report.charts.executions import counted, executions_chart
 from scripts.report.charts.histogram import histogram_chart
 from scripts.report.charts.scale import ConfidenceScale
 from scripts.report.charts.time_axis import time_axis
@@ -135,20 +135,22 @@ def test_unknown_decisions_are_called_unknown(draw, inference):
 )
 @pytest.mark.usefixtures("undrawn")
 def test_the_title_of_the_executions_is_a_true_sentence(axis, outcome, kinds, finding):
-    assert executions_chart([outcome(i, k) for i, k in enumerate(kinds)], axis).finding == finding
+    ended = [outcome(i, kind) for i, kind in enumerate(kinds)]
+    assert executions_chart(counted(ended, axis), axis).finding == finding
 
 
 def test_every_execution_is_counted_in_a_bucket(axis, outcome):
     kinds = ["accepted", "review", "rejected", "failed"]
-    chart = executions_chart([outcome(i * 0.3, kinds[i % 4]) for i in range(200)], axis)
+    ended = [outcome(i * 0.3, kinds[i % 4]) for i in range(200)]
+    chart = executions_chart(counted(ended, axis), axis)
     assert chart.table is not None
     assert sum(int(row[-1]) for row in chart.table.rows) == 200
     assert [item.count for item in chart.legend] == [50, 50, 50, 50]
 
 
 def test_rejected_and_failed_get_a_panel_of_their_own(axis, outcome):
-    plain = executions_chart([outcome(1)], axis)
-    rare = executions_chart([outcome(1), outcome(2, "rejected")], axis)
+    plain = executions_chart(counted([outcome(1)], axis), axis)
+    rare = executions_chart(counted([outcome(1), outcome(2, "rejected")], axis), axis)
     assert "rejected and failed alone" not in plain.wide
     assert "rejected and failed alone" in rare.wide
 
