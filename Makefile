@@ -7,7 +7,7 @@ INVOKE := $(VENV)/bin/invoke
 READY  := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint security soak package plan deploy retrain destroy bench clean
+.PHONY: help setup demo test lint security soak gameday package plan deploy retrain destroy bench clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -40,6 +40,9 @@ security: setup ## Permissions, policies, configuration, workflow, known vulnera
 
 soak: setup ## Use the workflow hard: hostile uploads, repeated events, a failing endpoint
 	@$(INVOKE) soak
+
+gameday: setup ## Cause every fault for real, one after another, and see the safeguards work
+	@$(INVOKE) gameday
 
 package: setup ## Build the Lambda zips and the layer for AWS
 	@$(INVOKE) package

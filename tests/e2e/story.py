@@ -25,6 +25,7 @@ from tests.fuzz.seeds import encoded
 STRIKES = 2  # the first try, and a retry
 RETRIES_END_WITHIN_S = 150.0
 AGAIN_WITHIN_S = 300.0
+METRICS_ARRIVE_S = 5.0
 AN_ALARM_TAKES_S = 80.0
 AGAIN, TIMES = 200, 3  # pictures whose events arrive several times
 
@@ -105,7 +106,7 @@ def tell(deployed: Place) -> Story:
     after = world.look()
     notes = {
         "captures": read_damaged_captures(world, bucket),
-        "verdict": report_without_captures(world, bucket),
+        "verdict": without_captures(world, bucket),
     }
     return Story(world, sent, again, answers, seen, after, alarm, redrives, notes)
 
@@ -243,13 +244,23 @@ def read_damaged_captures(world: World, bucket: Bucket) -> str:
     return f"{found.damaged_lines} damaged, {read} read"
 
 
-def report_without_captures(world: World, bucket: Bucket) -> str:
-    """The report's verdict on a time in which all went well, but nothing was captured."""
+def without_captures(world: World, bucket: Bucket) -> str:
+    """What the report and the monitor say of a time in which nothing was captured."""
+    time.sleep(METRICS_ARRIVE_S)
+    world.monitor()
     since = datetime.now(UTC)
     world.cause("uncaptured")
     sent = [world.put(f"incoming/uncaptured/{number}.png", PICTURE) for number in range(3)]
     world.settle(sent, 0, 30)
     world.heal()
+    time.sleep(METRICS_ARRIVE_S)
+    world.monitor()
+    windows = [
+        bucket.read_json(key)
+        for key in bucket.keys("monitoring/windows/")
+        if datetime.fromisoformat(bucket.read_json(key)["window"]["end"]) > since
+    ]
+    with_traffic = [item["drift"]["severity"] for item in windows if item["traffic"]["invoked"]]
     deployed = deployment.load(bucket)
     assert deployed
     with pytest.MonkeyPatch.context() as patch:
@@ -257,4 +268,5 @@ def report_without_captures(world: World, bucket: Bucket) -> str:
             patch.setenv(name, value)
         here = Environment("local", DEFAULT_REGION, "scones", {})
         data = monitoring.gather(here, world.outputs(), bucket, deployed, since)
-    return verdict(data, figures(data)).name
+    report = verdict(data, figures(data)).name
+    return f"report: {report}, monitor: {', '.join(sorted(set(with_traffic)))}"

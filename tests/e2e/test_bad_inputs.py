@@ -190,7 +190,7 @@ ROWS = sorted(
         ),
         Row(44, "exactly the threshold", f"accepted, {ONE_ANSWER}", at_the_threshold),
         Row(45, "damaged line, base64 output, late file", "1 damaged, 2 read", note("captures")),
-        Row(46, "traffic without captures", "No data", note("verdict")),
+        Row(46, "traffic without captures", "report: No data, monitor: no_data", note("verdict")),
     ],
     key=lambda row: row.number,
 )

@@ -109,6 +109,11 @@ class World:
         )
         aws(self.cloud, "sns").subscribe(TopicArn=TOPIC, Protocol="sqs", Endpoint=f"{arn}:a-person")
 
+    @property
+    def pid(self) -> int:
+        """The local cloud's process."""
+        return int(json.loads((self.cloud / "cloud.json").read_text())["pid"])
+
     def put(self, key: str, body: bytes) -> Sent:
         """Upload one file; below incoming/ that starts an execution."""
         answer = self._s3.put_object(Bucket=UPLOADS, Key=key, Body=body)
@@ -140,6 +145,10 @@ class World:
     def cause(self, kind: str, at: str = "InvokeEndpoint", **how: Any) -> None:
         faults.cause(self.cloud, Fault(at, kind, **how))
 
+    def monitor(self) -> None:
+        """Have the monitor look now."""
+        aws(self.cloud, "lambda").invoke(FunctionName=f"{PREFIX}-monitor", Payload=b"{}")
+
     def heal(self, of: str = "") -> None:
         faults.heal(self.cloud, of)
 
@@ -150,16 +159,20 @@ class World:
             assert time.monotonic() < deadline, f"the fault of {of} has not struck"
             time.sleep(0.1)
 
-    def look(self) -> Seen:
-        """All that has become of everything so far; failures are left where they are."""
+    def look(self, *, calls: bool = True) -> Seen:
+        """All that has become of everything so far; failures are left where they are.
+
+        Counting the `calls` of the endpoint means reading all that was captured.
+        """
         seen = self._seen
         pages = self._dynamodb.get_paginator("scan").paginate(TableName=TABLE)
         seen.decisions = {item["image_id"]["S"]: item for page in pages for item in page["Items"]}
         seen.told.update(message["detail"]["image_id"] for message in self._receive("another-team"))
         seen.told.update(message["image_id"] for message in self._receive("review"))
-        seen.calls = Counter(
-            record.inference_id for record in self._captured() if record.inference_id
-        )
+        if calls:
+            seen.calls = Counter(
+                record.inference_id for record in self._captured() if record.inference_id
+            )
         seen.failures = {}
         for message in self._receive("failures", keep=True):
             given = message.get("input")

@@ -107,7 +107,7 @@ def settle(world: World, sent: Sequence[Sent], progress: Any) -> Seen:
     calm_since = time.monotonic()
     before: tuple[int, int] | None = None
     while True:
-        seen = world.look()
+        seen = world.look(calls=False)
         told = sum(seen.told[one.id] for one in sent)
         state = (told, sum(map(len, seen.failures.values())))
         progress(min(sum(state), len(sent)), len(sent), "waiting for decisions")
@@ -205,7 +205,7 @@ def soak(place: Place, screen: Screen, count: int, rate: float) -> dict[str, Any
     pictures = [sample.data for sample in test]
     with screen.step("clean", "Each picture once") as step:
         clean = reference(world, pictures, step.progress)
-    watch = Watch(json.loads((place.cloud / "cloud.json").read_text())["pid"])
+    watch = Watch(world.pid)
     all_items, enough = items(count, pictures), threading.Event()
     world.cause("repeat", at="ObjectCreated", of="incoming/soak/", share=REPEATED_SHARE)
     with ThreadPoolExecutor(1) as pool, screen.step("soak", "Soak") as step:
@@ -221,7 +221,8 @@ def soak(place: Place, screen: Screen, count: int, rate: float) -> dict[str, Any
     with screen.step("redrive", "Redrive") as step:
         if before["waiting_failures"]:
             place.invoke("redrive", "--yes")
-        seen = settle(world, sent, step.progress)
+        settle(world, sent, step.progress)
+        seen = world.look()
     memory = watch.stop()
     return {
         "rate": rate,
