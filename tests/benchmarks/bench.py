@@ -18,8 +18,11 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 import decoding
 import demos
+import drift_detection
+import drift_false_alarms
 import measuring
 import model
+import monitoring
 import packages
 import results
 import serving
@@ -39,7 +42,13 @@ def parts(hyperparameters: Mapping[str, str]) -> dict[str, Part]:
         "imports": ("Importing, in a fresh interpreter", lambda _: packages.imports()),
         "packages": ("Packages for AWS", lambda _: packages.packages()),
         "decoding": ("Decoding the largest uploads", decoding.measure),
+        "monitoring": ("The monitor", monitoring.measure),
         "local_cloud": ("The local cloud", lambda _: demos.local_cloud()),
+        "drift_false_alarms": ("Drift: false alarms", drift_false_alarms.measure),
+        "drift_detection": (
+            "Drift: detection",
+            lambda say: drift_detection.measure(hyperparameters, say),
+        ),
         "serving": ("Serving", lambda say: serving.measure(hyperparameters, say)),
         "model": ("The model", lambda say: model.measure(hyperparameters, say)),
         "warm_demo": ("make demo", lambda _: demos.warm_demo()),
@@ -47,7 +56,10 @@ def parts(hyperparameters: Mapping[str, str]) -> dict[str, Part]:
     }
 
 
-ALWAYS = ("imports", "packages", "decoding", "local_cloud", "serving")
+ALWAYS = (
+    *("imports", "packages", "decoding", "monitoring", "local_cloud"),
+    *("drift_false_alarms", "drift_detection", "serving"),
+)
 
 
 def wanted(options: argparse.Namespace, known: Sequence[str]) -> list[str]:

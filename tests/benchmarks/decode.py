@@ -7,11 +7,12 @@ whole process has had. The settings are those of the function's environment vari
 """
 
 import json
-import resource
 import sys
 import time
 from pathlib import Path
 from typing import Any
+
+from memory import most_memory_bytes
 
 from lambdas.serialize import handler
 
@@ -25,16 +26,6 @@ class S3:
     def get_object(self, **_: Any) -> dict[str, Any]:
         size_bytes = self.path.stat().st_size
         return {"ContentLength": size_bytes, "ETag": '"e"', "Body": self.path.open("rb")}
-
-
-def most_memory_bytes() -> int:
-    """The most physical memory that this process has had."""
-    status = Path("/proc/self/status")
-    if not status.exists():
-        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    # On Linux, ru_maxrss begins with what the process that started this one had.
-    (kilobytes,) = (line.split()[1] for line in status.open() if line.startswith("VmHWM:"))
-    return 1024 * int(kilobytes)
 
 
 def main(path: Path) -> None:

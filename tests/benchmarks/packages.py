@@ -16,6 +16,7 @@ HANDLERS = {
     "serialize": "import boto3, aws_lambda_powertools, lambdas.common.picture",
     "infer": "import boto3, aws_lambda_powertools, lambdas.common.scores",
     "filter": "import aws_lambda_powertools, lambdas.common.decision",
+    "monitor": "import boto3, aws_lambda_powertools, lambdas.monitor.watch",
     "a handler that imports the SageMaker SDK": "import sagemaker.core.resources",
 }
 

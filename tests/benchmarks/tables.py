@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from typing import Any
 
+import drift_tables
+
 from scripts.console import Screen
 
 # The columns' names and the rows.
@@ -48,6 +50,30 @@ def _decoding(figures: dict[str, Any]) -> list[Table]:
     ]
     columns = ("Upload", "MB", "Megapixels", "Median s", "Least s", "Most s", "Memory MiB")
     return [(columns, rows)]
+
+
+def _monitoring(figures: dict[str, Any]) -> list[Table]:
+    records = figures["records"]
+    rows: list[tuple[str, ...]] = [
+        (
+            name,
+            *(f"{records / item[key]:,.0f}" for key in ("median_s", "max_s", "min_s")),
+            f"{item['memory_bytes'] / 2**20:.0f}",
+        )
+        for name, item in figures["readers"].items()
+    ]
+    window = figures["window"]
+    whole: list[tuple[str, ...]] = [
+        (
+            f"{window['records']:,}",
+            f"{window['pictures']:,}",
+            *(f"{window[key]:.2f}" for key in ("median_s", "min_s", "max_s")),
+            f"{window['memory_bytes'] / 2**20:.0f}",
+        )
+    ]
+    columns = ("Reader", "Records/s, median", "Least", "Most", "MiB beyond the interpreter")
+    of_window = ("Records", "Pictures", "Median s", "Least s", "Most s", "Memory MiB, all of it")
+    return [(columns, rows), (of_window, whole)]
 
 
 def _demo(figures: dict[str, Any]) -> list[Table]:
@@ -115,7 +141,10 @@ _TABLES: dict[str, Callable[[dict[str, Any]], list[Table]]] = {
     "imports": _times,
     "packages": _packages,
     "decoding": _decoding,
+    "monitoring": _monitoring,
     "local_cloud": _times,
+    "drift_false_alarms": drift_tables.false_alarms,
+    "drift_detection": drift_tables.detection,
     "serving": _serving,
     "model": _model,
     "warm_demo": _demo,

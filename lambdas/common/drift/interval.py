@@ -34,8 +34,6 @@ def upper_bound(successes: int, total: int, confidence: float) -> float:
     """
     if total <= 0 or not 0 <= successes <= total:
         raise ValueError(f"{successes} of {total} is no share.")
-    if successes == total:
-        return 1.0
     low, high = successes / total, 1.0
     while high - low > _EXACT_TO:
         middle = (low + high) / 2

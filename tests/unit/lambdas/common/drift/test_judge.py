@@ -105,6 +105,34 @@ def test_twenty_pictures_an_hour_show_a_drift_within_a_day(
     assert max(severities(verdicts)) is Severity.ACT
 
 
+def statistic(verdict: Verdict, name: str) -> float:
+    return next(signal.statistic for signal in verdict.signals if signal.name == name)
+
+
+def test_small_windows_are_compared_together(baseline: Baseline, window: Window) -> None:
+    for verdict, n in zip(follow(baseline, (window(20, h) for h in (0, 1))), (20, 40), strict=True):
+        sizes = {signal.n for signal in verdict.signals if signal.p_value is not None}
+        assert sizes == {n}
+
+
+@pytest.mark.parametrize("name", ["low confidence", "unlike pictures"])
+def test_a_detector_remembers_the_windows_before(
+    baseline: Baseline, window: Window, name: str
+) -> None:
+    _, state = judge(baseline, window(50, 0, doubt=0.5, dark=0.5), {})
+    now = window(50, 1, doubt=0.5, dark=0.5)
+    remembered, _ = judge(baseline, now, state)
+    forgotten, _ = judge(baseline, now, {**state, "detectors": {}})
+    assert statistic(remembered, name) > statistic(forgotten, name) + 0.5
+
+
+def test_more_confidence_is_no_harm(baseline: Baseline, window: Window) -> None:
+    (verdict,) = follow(baseline, [window(200, doubt=-1)])
+    assert verdict.severity is Severity.ACT
+    assert verdict.estimated_harm == 0
+    assert "No loss of accuracy is estimated." in verdict.sentence
+
+
 def test_a_drift_that_is_over_is_over_after_200_records(baseline: Baseline, window: Window) -> None:
     drifting = [window(100, hour, doubt=0.6, dark=0.6) for hour in range(10)]
     healed = [window(100, 10 + hour) for hour in range(8)]
