@@ -59,3 +59,18 @@ def test_one_class_alone_cannot_differ() -> None:
 def test_an_empty_sample_is_refused() -> None:
     with pytest.raises(ValueError, match="not empty"):
         chi_square.homogeneity(np.array([30, 60]), np.array([0, 0]))
+
+
+@pytest.mark.parametrize(("n", "least", "most"), [(60, 10, 100), (150, 0, 2)])
+def test_with_a_rare_class_the_p_value_can_be_trusted_from_150_answers_on(
+    n: int, least: float, most: float
+) -> None:
+    # How much oftener than it says, over all that can come of a class of 5 %.
+    m, level = 350, 1e-5 / 14
+    errs = 0.0
+    for a in range(61):
+        for b in range(min(n, 61)):
+            _, p_value = chi_square.homogeneity(np.array([a, m - a]), np.array([b, n - b]))
+            if p_value <= level:
+                errs += float(stats.binom.pmf(a, m, 0.05) * stats.binom.pmf(b, n, 0.05))
+    assert least <= errs / level <= most

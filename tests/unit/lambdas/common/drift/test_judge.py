@@ -119,8 +119,8 @@ def test_small_windows_are_compared_together(baseline: Baseline, window: Window)
 def test_a_detector_remembers_the_windows_before(
     baseline: Baseline, window: Window, name: str
 ) -> None:
-    _, state = judge(baseline, window(50, 0, doubt=0.5, dark=0.5), {})
-    now = window(50, 1, doubt=0.5, dark=0.5)
+    _, state = judge(baseline, window(50, 0, doubt=0.3, dark=0.35), {})
+    now = window(50, 1, doubt=0.3, dark=0.35)
     remembered, _ = judge(baseline, now, state)
     forgotten, _ = judge(baseline, now, {**state, "detectors": {}})
     assert statistic(remembered, name) > statistic(forgotten, name) + 0.5
