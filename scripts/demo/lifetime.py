@@ -2,7 +2,6 @@
 
 import os
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,11 +13,11 @@ def end_with_make(interval_s: float = 0.5) -> None:
     """When `make` started this process and is killed, stop too, as if by Ctrl-C."""
     if "MAKELEVEL" not in os.environ:
         return
-    starter = os.getppid()
+    starter, never = os.getppid(), threading.Event()
 
     def watch() -> None:
         while os.getppid() == starter:
-            time.sleep(interval_s)
+            never.wait(interval_s)
         import signal
 
         os.kill(os.getpid(), signal.SIGINT)
