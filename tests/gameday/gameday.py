@@ -3,8 +3,8 @@
     python tests/gameday/gameday.py [--only WORDS] [--rate 4]
 
 A local cloud of its own, the whole deployment, steady traffic. Where AWS's windows are hours they
-are seconds here: the monitor runs every eight. Writes build/gameday.json, and ends in 1 when a
-safeguard failed or an upload was lost.
+are seconds here: the monitor runs every eight. Writes build/gameday.json and that day's report,
+build/gameday.html, and ends in 1 when a safeguard failed or an upload was lost.
 """
 
 import argparse
@@ -28,6 +28,7 @@ from tests.gameday.scenarios import QUICK, SCENARIOS  # noqa: E402
 from tests.gameday.traffic import Picture  # noqa: E402
 
 FILE = BUILD / "gameday.json"
+REPORT = BUILD / "gameday.html"
 COMPRESSION = 3600 / MONITOR_EVERY_S
 
 
@@ -91,6 +92,7 @@ def main(arguments: Sequence[str]) -> int:
             test = make_splits(load(None, CLASSES, DOWNLOADS, lambda *_: None)).test
             pictures = [Picture(sample.data, CLASSES[sample.label]) for sample in test]
             results = play(Game(cloud, tasks, pictures, options.rate), screen, chosen)
+            tasks.invoke("report", "--since", "1h", "--out", str(REPORT))
         finally:
             tasks.invoke("cloud.down")
     took_s = round(time.time() - started, 1)
