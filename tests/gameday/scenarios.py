@@ -170,10 +170,16 @@ def usual_pictures(game: Game) -> None:
     game.traffic.change, game.traffic.only = None, None
 
 
-def drift(game: Game) -> str:
-    """The monitor's verdict, once it asks for action."""
-    found = game.window().get("drift", {})
-    return str(found["sentence"])[:90] if found.get("severity") in ("warn", "act") else ""
+def drift(signal: str) -> Callable[[Game], str]:
+    """The monitor's verdict, once it warns, and this signal is among those that drift."""
+
+    def look(game: Game) -> str:
+        found = game.window().get("drift", {})
+        drifting = [item["name"] for item in found.get("signals", []) if item["drifting"]]
+        is_seen = found.get("severity") in ("warn", "act") and signal in drifting
+        return str(found["sentence"])[:90] if is_seen else ""
+
+    return look
 
 
 def no_drift(game: Game) -> bool:
@@ -236,12 +242,12 @@ SCENARIOS = (
     ),
     Scenario(
         *("pictures darkened", "the monitor warns of drift"),
-        *(darken, drift, usual_pictures, no_drift),
+        *(darken, drift("brightness"), usual_pictures, no_drift),
         within_s=150,
     ),
     Scenario(
         *("class flood", "the monitor warns of drift"),
-        *(flood, drift, usual_pictures, no_drift),
+        *(flood, drift("class mix"), usual_pictures, no_drift),
         within_s=150,
     ),
     Scenario(
