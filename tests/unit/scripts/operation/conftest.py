@@ -19,6 +19,7 @@ from scripts.serving.deployment import Deployment
 from tests.unit.scripts.operation.times import NOW, START
 
 TABLE = "scones-dev-decisions"
+UPLOADS = "scones-dev-uploads"
 
 Happened = Callable[..., None]
 
@@ -41,6 +42,15 @@ def send(queue: str, dev: Environment) -> Callable[..., None]:
             dev.client("sqs").send_message(QueueUrl=queue, MessageBody=text)
 
     return send
+
+
+@pytest.fixture
+def uploads(aws: Any, dev: Environment) -> Any:
+    """The uploads bucket, versioned as Terraform makes it; returns its client."""
+    s3 = dev.client("s3")
+    s3.create_bucket(Bucket=UPLOADS)
+    s3.put_bucket_versioning(Bucket=UPLOADS, VersioningConfiguration={"Status": "Enabled"})
+    return s3
 
 
 @pytest.fixture

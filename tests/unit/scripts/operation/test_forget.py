@@ -23,14 +23,6 @@ KEY = "incoming/driver 42+ü.png"
 
 
 @pytest.fixture
-def uploads(aws: Any, dev: Environment) -> Any:
-    s3 = dev.client("s3")
-    s3.create_bucket(Bucket=UPLOADS)
-    s3.put_bucket_versioning(Bucket=UPLOADS, VersioningConfiguration={"Status": "Enabled"})
-    return s3
-
-
-@pytest.fixture
 def table(aws: Any, dev: Environment) -> Any:
     dynamodb = dev.client("dynamodb")
     dynamodb.create_table(

@@ -22,15 +22,6 @@ SEEN_AT = "2026-11-23T10:00:00.000Z"
 
 
 @pytest.fixture
-def uploads(aws: Any, dev: Environment) -> Any:
-    """The uploads bucket, versioned as Terraform makes it; returns its client."""
-    s3 = dev.client("s3")
-    s3.create_bucket(Bucket=UPLOADS)
-    s3.put_bucket_versioning(Bucket=UPLOADS, VersioningConfiguration={"Status": "Enabled"})
-    return s3
-
-
-@pytest.fixture
 def decide(aws: Any, dev: Environment) -> Callable[..., None]:
     """decide(image_id, decided_at=..., delivered=True, ...): record a decision in the table."""
     dynamodb = dev.client("dynamodb")
