@@ -9,8 +9,6 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-import os
-import subprocess
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -21,14 +19,12 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image
-from python_terraform import IsFlagged
 
 from lambdas.common.drift.baseline import Baseline
 from lambdas.common.drift.picture_statistics import measure
-from scripts import environment as environments
-from scripts.environment import DEFAULT_REGION, Environment, dummy_credentials
-from scripts.provisioning import package, terraform
+from scripts.provisioning import package
 from scripts.provisioning.package import LOCAL_TARGET
+from tests.integration import provisioning
 from tests.integration.localcloud.conftest import ROLE, SERVING_IMAGE, LocalCloud, archive
 
 PREFIX = "scones-local"
@@ -201,31 +197,8 @@ def monitored(cloud: LocalCloud, tmp_path_factory: pytest.TempPathFactory) -> It
 
 def provision(cloud: LocalCloud, packages: Path) -> None:
     package.build(LOCAL_TARGET, packages)
-    variables = {
-        **os.environ,
-        **dummy_credentials(DEFAULT_REGION),
-        **cloud.endpoints,
-        **environments.unproxied(cloud.endpoints, {}),
-    }
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(environments, "LOCAL_CLOUD", cloud.folder)
-        workspace = terraform.open_workspace(
-            Environment("local", DEFAULT_REGION, "scones", variables)
-        )
-    command = workspace.command(
-        "apply",
-        auto_approve=IsFlagged,
-        input=False,
-        no_color=IsFlagged,
-        parallelism=terraform.PARALLELISM,
-        var_file=workspace.var_files(None),
-        var={"endpoint_name": PREFIX, "package_dir": str(packages)},
-        target=["module.monitoring"],
-    )
-    applied = subprocess.run(
-        command, cwd=workspace.folder, env=workspace.variables, capture_output=True, text=True
-    )
-    assert applied.returncode == 0, applied.stderr
+    variables = {"endpoint_name": PREFIX, "package_dir": str(packages)}
+    provisioning.apply(cloud.folder, cloud.endpoints, variables, ["module.monitoring"])
 
 
 def create_endpoint(cloud: LocalCloud) -> None:

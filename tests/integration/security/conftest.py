@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import boto3
 import pytest
-from python_terraform import IsFlagged
 
-from scripts import environment as environments
-from scripts.environment import DEFAULT_REGION, Environment, dummy_credentials
+from scripts.environment import DEFAULT_REGION
 from scripts.localcloud import control
-from scripts.provisioning import terraform
+from tests.integration import provisioning
 
 PREFIX = "scones-local"
 ENDPOINT = PREFIX
@@ -55,31 +51,7 @@ def applied(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Applied]:
     """What Terraform made of module.identity, and of what that needs."""
     folder = tmp_path_factory.mktemp("place") / "cloud"
     cloud = control.up(folder / "cloud.json", detached=False)
-    variables = {
-        **os.environ,
-        **dummy_credentials(DEFAULT_REGION),
-        **cloud.endpoints,
-        **environments.unproxied(cloud.endpoints, {}),
-    }
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(environments, "LOCAL_CLOUD", folder)
-        workspace = terraform.open_workspace(
-            Environment("local", DEFAULT_REGION, "scones", variables)
-        )
-    command = workspace.command(
-        "apply",
-        auto_approve=IsFlagged,
-        input=False,
-        no_color=IsFlagged,
-        parallelism=terraform.PARALLELISM,
-        var_file=workspace.var_files(None),
-        var={"endpoint_name": ENDPOINT},
-        target=["module.identity"],
-    )
-    done = subprocess.run(
-        command, cwd=workspace.folder, env=workspace.variables, capture_output=True, text=True
-    )
-    assert done.returncode == 0, done.stderr
+    provisioning.apply(folder, cloud.endpoints, {"endpoint_name": ENDPOINT}, ["module.identity"])
     iam = boto3.client(
         "iam",
         endpoint_url=cloud.endpoints["AWS_ENDPOINT_URL"],

@@ -7,8 +7,6 @@ often, for it takes minutes otherwise to see that it is silent.
 from __future__ import annotations
 
 import json
-import os
-import subprocess
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -16,13 +14,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from python_terraform import IsFlagged
 
-from scripts import environment as environments
-from scripts.environment import DEFAULT_REGION, Environment, dummy_credentials
 from scripts.localcloud import control
-from scripts.provisioning import package, terraform
+from scripts.provisioning import package
 from scripts.provisioning.package import LOCAL_TARGET
+from tests.integration import provisioning
 from tests.integration.localcloud.alarms.service import (
     INFERENCE,
     PICTURE,
@@ -88,7 +84,8 @@ def service(
     create_endpoint(cloud)
     packages = tmp_path_factory.mktemp("packages")
     package.build(LOCAL_TARGET, packages)
-    provision(cloud, packages)
+    variables = {"endpoint_name": PREFIX, "package_dir": str(packages), "alarm_timing": TIMING}
+    provisioning.apply(cloud.folder, cloud.endpoints, variables)
     cloud.client("events").disable_rule(Name=f"{PREFIX}-monitor")
     cloud.end_of_change(PREFIX)
     yield Service(cloud)
@@ -105,33 +102,6 @@ def create_endpoint(cloud: LocalCloud) -> None:
     cloud.sagemaker.create_endpoint(
         EndpointName=PREFIX, EndpointConfigName=cloud.create_config("alarms")
     )
-
-
-def provision(cloud: LocalCloud, packages: Path) -> None:
-    variables = {
-        **os.environ,
-        **dummy_credentials(DEFAULT_REGION),
-        **cloud.endpoints,
-        **environments.unproxied(cloud.endpoints, {}),
-    }
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(environments, "LOCAL_CLOUD", cloud.folder)
-        workspace = terraform.open_workspace(
-            Environment("local", DEFAULT_REGION, "scones", variables)
-        )
-    command = workspace.command(
-        "apply",
-        auto_approve=IsFlagged,
-        input=False,
-        no_color=IsFlagged,
-        parallelism=terraform.PARALLELISM,
-        var_file=workspace.var_files(None),
-        var={"endpoint_name": PREFIX, "package_dir": str(packages), "alarm_timing": TIMING},
-    )
-    applied = subprocess.run(
-        command, cwd=workspace.folder, env=workspace.variables, capture_output=True, text=True
-    )
-    assert applied.returncode == 0, applied.stderr
 
 
 @pytest.fixture(scope="session")
