@@ -50,14 +50,15 @@ module "encryption" {
 module "storage" {
   source = "./modules/storage"
 
-  prefix                 = local.prefix
-  account_id             = local.account_id
-  arns                   = local.arns
-  key                    = local.key
-  upload_prefixes        = values(local.upload_prefixes)
-  upload_retention_days  = var.upload_retention_days
-  capture_retention_days = var.capture_retention_days
-  expire_objects         = var.expire_objects
+  prefix                  = local.prefix
+  account_id              = local.account_id
+  arns                    = local.arns
+  key                     = local.key
+  upload_prefixes         = values(local.upload_prefixes)
+  upload_retention_days   = var.upload_retention_days
+  capture_retention_days  = var.capture_retention_days
+  decision_retention_days = var.decision_retention_days
+  expire_objects          = var.expire_objects
 }
 
 module "identity" {

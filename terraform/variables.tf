@@ -224,7 +224,7 @@ variable "capture_retention_days" {
 }
 
 variable "decision_retention_days" {
-  description = "Days after which a recorded decision expires."
+  description = "Days after which a recorded decision expires, and a window's record of the monitor."
   type        = number
   default     = 365
 

@@ -60,6 +60,7 @@ def _measure(metrics: Publisher, record: Mapping[str, Any]) -> None:
     traffic = record["traffic"]
     metrics.count("CapturedInferences", traffic["captured"])
     metrics.count("DamagedRecords", record["damaged_lines"])
+    metrics.count("UnreadFiles", record["unread_files"])
     if traffic["capture_ratio"] is not None:
         metrics.measure("CaptureRatio", traffic["capture_ratio"])
     if record["low_confidence"]:

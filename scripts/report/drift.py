@@ -53,6 +53,7 @@ HEADER = (
     "damaged lines",
     "foreign records",
     "late files",
+    "unread files",
 )
 
 
@@ -172,6 +173,7 @@ def _row(window: Window) -> Row:
         wording.number(window.damaged_lines),
         wording.number(window.foreign_records),
         wording.number(window.late_files),
+        wording.number(window.unread_files),
     )
     start = window.start
     return Row(

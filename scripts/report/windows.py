@@ -76,6 +76,7 @@ class Window:
     damaged_lines: int = 0
     foreign_records: int = 0
     late_files: int = 0
+    unread_files: int = 0
 
     @property
     def length(self) -> timedelta:
@@ -188,6 +189,7 @@ def _window(document: Any) -> Window:
         damaged_lines=int(document["damaged_lines"]),
         foreign_records=int(document["foreign_records"]),
         late_files=int(document["late_files"]),
+        unread_files=int(document["unread_files"]),
     )
 
 

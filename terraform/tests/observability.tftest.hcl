@@ -36,7 +36,7 @@ run "every_alarm_tells_somebody_what_it_means_and_what_to_do" {
       "rollback-5xx-rate", "rollback-4xx-rate", "rollback-latency-p99", "rollback-low-confidence-rate",
       "serialize-errors", "infer-errors", "filter-errors",
       "serialize-throttles", "infer-throttles", "filter-throttles",
-      "monitor-silent", "monitor-errors", "capture-stopped", "damaged-captures", "drift-warn", "drift-act",
+      "monitor-silent", "monitor-errors", "capture-stopped", "monitor-behind", "damaged-captures", "drift-warn", "drift-act",
     ])
     error_message = "The alarms must be these."
   }
@@ -164,12 +164,13 @@ run "the_monitor_is_watched_and_what_it_finds" {
 
   assert {
     condition = {
-      for name in ["monitor-silent", "capture-stopped", "damaged-captures", "drift-warn", "drift-act"] : name => [
+      for name in ["monitor-silent", "capture-stopped", "monitor-behind", "damaged-captures", "drift-warn", "drift-act"] : name => [
         for alarm in [aws_cloudwatch_metric_alarm.this[name]] : [alarm.metric_name, alarm.statistic, alarm.comparison_operator, alarm.threshold, alarm.evaluation_periods]
       ][0]
       } == {
       monitor-silent   = ["CapturedInferences", "SampleCount", "LessThanThreshold", 1, 2]
       capture-stopped  = ["CaptureRatio", "Maximum", "LessThanThreshold", 0.5, 2]
+      monitor-behind   = ["UnreadFiles", "Minimum", "GreaterThanOrEqualToThreshold", 1, 2]
       damaged-captures = ["DamagedRecords", "Sum", "GreaterThanOrEqualToThreshold", 1, 1]
       drift-warn       = ["DriftSeverity", "Maximum", "GreaterThanOrEqualToThreshold", 2, 1]
       drift-act        = ["DriftSeverity", "Maximum", "GreaterThanOrEqualToThreshold", 3, 1]
@@ -179,7 +180,7 @@ run "the_monitor_is_watched_and_what_it_finds" {
 
   assert {
     condition = alltrue([
-      for name in ["monitor-silent", "capture-stopped", "damaged-captures", "drift-warn", "drift-act"] : alltrue([
+      for name in ["monitor-silent", "capture-stopped", "monitor-behind", "damaged-captures", "drift-warn", "drift-act"] : alltrue([
         aws_cloudwatch_metric_alarm.this[name].namespace == "scones",
         aws_cloudwatch_metric_alarm.this[name].dimensions == tomap({ Environment = "test", service = "monitor" }),
         aws_cloudwatch_metric_alarm.this[name].period == 3600,

@@ -15,9 +15,10 @@ variables {
     failures_queue   = "arn:aws:sqs:us-east-1:123456789012:scones-test-failures"
     upload_rule      = "arn:aws:events:us-east-1:123456789012:rule/scones-test-uploads"
   }
-  upload_prefixes        = ["incoming/", "adhoc/"]
-  upload_retention_days  = 30
-  capture_retention_days = 90
+  upload_prefixes         = ["incoming/", "adhoc/"]
+  upload_retention_days   = 30
+  capture_retention_days  = 90
+  decision_retention_days = 365
 }
 
 run "no_bucket_is_public" {
@@ -148,10 +149,11 @@ run "everything_has_an_end" {
 
   assert {
     condition = { for rule in aws_s3_bucket_lifecycle_configuration.this["artifacts"].rule : rule.filter[0].prefix => rule.expiration[0].days if rule.id != "remove-leftovers" } == {
-      "captures/"   = 90
-      "transforms/" = 90
+      "captures/"           = 90
+      "transforms/"         = 90
+      "monitoring/windows/" = 365
     }
-    error_message = "Captures and predictions must expire after capture_retention_days."
+    error_message = "Captures and predictions must expire after capture_retention_days, records of windows after decision_retention_days."
   }
 
   assert {

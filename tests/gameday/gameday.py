@@ -9,6 +9,7 @@ build/gameday.html, and ends in 1 when a safeguard failed or an upload was lost.
 
 import argparse
 import json
+import math
 import random
 import sys
 import tempfile
@@ -94,8 +95,10 @@ def main(arguments: Sequence[str]) -> int:
             pictures = [Picture(sample.data, CLASSES[sample.label]) for sample in test]
             # As drivers come: one class after the other would be a drift of its own.
             random.Random(0).shuffle(pictures)
+            began = time.time()
             results = play(Game(cloud, tasks, pictures, options.rate), screen, chosen)
-            tasks.invoke("report", "--since", "1h", "--out", str(REPORT))
+            minutes = math.ceil((time.time() - began) / 60)
+            tasks.invoke("report", "--since", f"{minutes}m", "--out", str(REPORT))
         finally:
             tasks.invoke("cloud.down")
     took_s = round(time.time() - started, 1)

@@ -36,6 +36,13 @@ locals {
         meaning    = "For ${local.spans.monitor} less than half of what the endpoint was asked has been captured: drift cannot be seen."
         action     = "Check that data capture is on (DescribeEndpoint), that SageMaker's role may write to captures/ of the artifacts bucket, and how full the instances' disks are: capture stops on a full one. `invoke endpoint --env ${var.environment}` sets it up again."
       }
+      monitor-behind = {
+        metric    = "UnreadFiles"
+        statistic = "Minimum"
+        periods   = local.monitor_periods
+        meaning   = "For ${local.spans.monitor} the monitor has read less than was captured: it looks at ever older photographs, and sees a drift late."
+        action    = "After an outage it catches up by itself, window by window. Otherwise there is more traffic than it can read: run it more often (monitor_schedule), or let the endpoint capture a part (`invoke endpoint --capture 20 --env ${var.environment}`)."
+      }
       damaged-captures = {
         metric  = "DamagedRecords"
         meaning = "Captured records could not be read. They were skipped: what the monitor says leaves them out."

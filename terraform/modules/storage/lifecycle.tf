@@ -5,6 +5,8 @@ locals {
     artifacts = {
       "captures/"   = var.capture_retention_days
       "transforms/" = var.capture_retention_days
+      # Like a decision, a window's record names image ids, and no picture.
+      "monitoring/windows/" = var.decision_retention_days
     }
   }
 }
@@ -18,7 +20,7 @@ resource "aws_s3_bucket_lifecycle_configuration" "this" {
     for_each = local.expiry_days[each.key]
 
     content {
-      id     = "expire-${trimsuffix(rule.key, "/")}"
+      id     = "expire-${replace(trimsuffix(rule.key, "/"), "/", "-")}"
       status = "Enabled"
 
       filter {

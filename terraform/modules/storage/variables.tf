@@ -40,6 +40,11 @@ variable "capture_retention_days" {
   type        = number
 }
 
+variable "decision_retention_days" {
+  description = "Days after which the monitor's records of its windows expire."
+  type        = number
+}
+
 variable "expire_objects" {
   description = "Whether S3 deletes objects when their days are over."
   type        = bool

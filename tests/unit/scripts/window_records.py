@@ -30,6 +30,7 @@ def record(
         "traffic": {"invoked": captured + 2, "captured": captured, "capture_ratio": 0.995},
         "files": captured // 8,
         "late_files": 0,
+        "unread_files": 0,
         "damaged_lines": 0,
         "foreign_records": 0,
         "newest_capture_age_s": 2.0,

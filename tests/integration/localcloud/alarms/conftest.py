@@ -40,7 +40,7 @@ CHAPTERS: dict[str, set[str]] = {
         *("executions-failed", "executions-keep-failing", "failure-queue-not-empty", "unhealthy"),
         *("serialize-errors", "infer-errors", "filter-errors", "monitor-errors"),
         *("endpoint-server-errors", "rollback-5xx-rate", "rollback-low-confidence-rate"),
-        *("damaged-captures", "drift-warn", "drift-act"),
+        *("monitor-behind", "damaged-captures", "drift-warn", "drift-act"),
     },
     "things are refused, cut off and slow": {
         *("executions-timed-out", "unhealthy"),
@@ -128,7 +128,7 @@ def story(service: Service) -> Story:
             confidence=0.6,
             wrong=("infer", "filter", "monitor"),
             upload=PICTURE,
-            monitor={**WINDOW, "DriftSeverity": 3, "DamagedRecords": 2},
+            monitor={**WINDOW, "DriftSeverity": 3, "DamagedRecords": 2, "UnreadFiles": 7},
         )
         chapter("things fail")
 

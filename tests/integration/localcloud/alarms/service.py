@@ -36,6 +36,7 @@ WINDOW: Mapping[str, float] = {
     "LowConfidenceRate": 0.05,
     "EstimatedAccuracy": 0.97,
     "DamagedRecords": 0,
+    "UnreadFiles": 0,
 }
 
 # It answers a picture with a confident score, and a text with what the text asks it to do.

@@ -49,7 +49,7 @@ def test_a_window_of_any_size_is_recorded_and_told(place: Place, count: int) -> 
     published = place.published()
     assert published["CapturedInferences"] == count
     assert (published["CaptureRatio"], published["DriftSeverity"]) == (1, 0)
-    assert published["DamagedRecords"] == 0
+    assert (published["DamagedRecords"], published["UnreadFiles"]) == (0, 0)
     assert {"LowConfidenceRate", "EstimatedAccuracy"} <= set(published)
 
 
@@ -57,7 +57,7 @@ def test_no_records_are_no_data_and_never_a_good_verdict(place: Place) -> None:
     record = place.watch(DEPLOYED + HOUR)
     assert record["drift"]["severity"] == "no_data"
     assert record["newest_capture_age_s"] is None
-    assert place.published() == {"CapturedInferences": 0, "DamagedRecords": 0}
+    assert place.published() == {"CapturedInferences": 0, "DamagedRecords": 0, "UnreadFiles": 0}
 
 
 def test_traffic_of_which_nothing_was_captured_shows_as_a_ratio_of_zero(place: Place) -> None:
@@ -224,8 +224,10 @@ def test_more_than_fits_into_a_window_is_left_for_the_next(
     monkeypatch.setattr(look, limit, 1)
     for number in range(2):
         place.capture([number], DEPLOYED + (10 + number) * MINUTE)
-    first, second = (place.watch(DEPLOYED + hours * HOUR) for hours in (1, 2))
+    first = place.watch(DEPLOYED + HOUR)
     assert (first["files"], first["unread_files"], first["traffic"]["captured"]) == (1, 1, 1)
+    assert place.published()["UnreadFiles"] == 1
+    second = place.watch(DEPLOYED + 2 * HOUR)
     assert (second["files"], second["unread_files"], second["traffic"]["captured"]) == (1, 0, 1)
 
 
