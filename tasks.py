@@ -2,7 +2,7 @@
 
 from invoke import Collection
 
-from scripts.commands import development, infrastructure, local, model, operation, traffic
+from scripts.commands import batch, development, infrastructure, local, model, operation, traffic
 
 cloud = Collection("cloud")
 cloud.add_task(local.cloud_up, "up")  # type: ignore[arg-type]
@@ -11,6 +11,10 @@ cloud.add_task(local.cloud_status, "status")  # type: ignore[arg-type]
 cloud.add_task(local.cloud_faults, "faults")  # type: ignore[arg-type]
 cloud.add_task(local.cloud_fault, "fault")
 cloud.add_task(local.cloud_heal, "heal")  # type: ignore[arg-type]
+
+batches = Collection("batch")
+batches.add_task(batch.run, "run", default=True)
+batches.add_task(batch.status, "status")
 
 namespace = Collection(
     local.setup,
@@ -40,5 +44,6 @@ namespace = Collection(
     development.soak,
     development.gameday,
     development.bench,
+    batches,
     cloud,
 )

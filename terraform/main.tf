@@ -22,6 +22,8 @@ locals {
     upload_rule      = "arn:aws:events:${local.here}:rule/${local.prefix}-uploads"
     event_bus        = "arn:aws:events:${local.here}:event-bus/default"
     state_machine    = "arn:aws:states:${local.here}:stateMachine:${local.prefix}-classify"
+    batch            = "arn:aws:states:${local.here}:stateMachine:${local.prefix}-batch"
+    batch_runs       = "arn:aws:states:${local.here}:execution:${local.prefix}-batch"
     failure_report   = "arn:aws:states:${local.here}:stateMachine:${local.prefix}-failure-report"
     failures_rule    = "arn:aws:events:${local.here}:rule/${local.prefix}-failures"
     failures_alarm   = "arn:aws:cloudwatch:${local.here}:alarm:${local.prefix}-executions-failed"
@@ -118,7 +120,9 @@ module "workflow" {
   key                     = local.key
   functions               = { for name in local.steps : name => module.functions[0].functions[name] }
   uploads_bucket          = module.storage.uploads_bucket
+  artifacts_bucket        = module.storage.artifacts_bucket
   event_prefix            = local.upload_prefixes.by_event
+  batch_limits            = var.batch_limits
   decisions_table         = module.storage.decisions_table
   review_queue_url        = module.storage.review_queue_url
   failures_queue_url      = module.storage.failures_queue_url

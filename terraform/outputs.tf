@@ -53,6 +53,11 @@ output "dashboard_name" {
   value       = module.observability.dashboard_name
 }
 
+output "batch_state_machine_arn" {
+  description = "State machine that classifies many photographs; null while there is no endpoint."
+  value       = one(module.workflow[*].batch_state_machine_arn)
+}
+
 output "state_machine_arn" {
   description = "State machine that classifies one photograph; null while there is no endpoint."
   value       = one(module.workflow[*].state_machine_arn)

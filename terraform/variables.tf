@@ -224,13 +224,32 @@ variable "capture_retention_days" {
 }
 
 variable "decision_retention_days" {
-  description = "Days after which a recorded decision expires, and a window's record of the monitor."
+  description = "Days after which a recorded decision expires, a batch, and a window's record of the monitor."
   type        = number
   default     = 365
 
   validation {
     condition     = var.decision_retention_days >= 1
     error_message = "decision_retention_days must be at least 1."
+  }
+}
+
+variable "batch_limits" {
+  description = "How many photographs of a batch are classified at a time, and the percentage that may fail before it is given up. Each takes about half a second, so that 100 at a time ask the endpoint 200 times a second: half of what two ml.m5.large are expected to answer, and a tenth of an account's usual limit of 1,000 functions at a time."
+  type = object({
+    concurrency                = optional(number, 100)
+    tolerated_failures_percent = optional(number, 5)
+  })
+  default = {}
+
+  validation {
+    condition     = var.batch_limits.concurrency >= 1 && var.batch_limits.concurrency <= 10000 && floor(var.batch_limits.concurrency) == var.batch_limits.concurrency
+    error_message = "batch_limits.concurrency must be a whole number from 1 to 10,000, which is Step Functions' limit."
+  }
+
+  validation {
+    condition     = var.batch_limits.tolerated_failures_percent >= 0 && var.batch_limits.tolerated_failures_percent <= 100
+    error_message = "batch_limits.tolerated_failures_percent must be from 0 to 100."
   }
 }
 

@@ -36,8 +36,9 @@ def lint(_: Context) -> None:
 @friendly
 def test(_: Context, only: str = "") -> None:
     """Run the tests: unit, integration, Terraform's, end to end."""
-    # By file, so that what a module's tests share (a running cloud, a demo) is made once.
-    run(f"pytest -n 2 --dist loadfile {f'tests/{only}' if only else 'tests'}")
+    # By group, so that what some tests share (a running cloud, a demo) is made once: see
+    # tests/conftest.py. They wait more than they work: four at a time keep two cores busy.
+    run(f"pytest -n 4 --dist loadgroup {f'tests/{only}' if only else 'tests'}")
 
 
 @task

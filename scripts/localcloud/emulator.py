@@ -5,8 +5,9 @@
 Each function below mends one difference from AWS that was met with ministack 1.5.33, and can go
 when a release does not need it. Without them `terraform plan` shows changes right after an apply,
 and the event of an upload does not say which version of the object it is about. Those of CloudWatch
-are in emulated_cloudwatch.py, those of IAM in emulated_iam.py, and what services publish of
-themselves in emulated_*_metrics.py. Faults that are caused on purpose are in emulated_faults.py.
+are in emulated_cloudwatch.py, those of IAM in emulated_iam.py, those of batches in emulated_map.py,
+and what services publish of themselves in emulated_*_metrics.py. Faults that are caused on purpose
+are in emulated_faults.py.
 """
 
 import json
@@ -26,6 +27,7 @@ from scripts.localcloud import (
     emulated_faults,
     emulated_function_metrics,
     emulated_iam,
+    emulated_map,
     emulated_queue_metrics,
 )
 
@@ -164,6 +166,7 @@ def start() -> None:
     _share_a_few_lambda_environments()
     emulated_cloudwatch.mend()
     emulated_iam.mend()
+    emulated_map.mend()
     emulated_queue_metrics.publish()
     emulated_execution_metrics.publish()
     emulated_function_metrics.publish()

@@ -19,8 +19,8 @@ OUT_OF_REACH = (
     "what arrives later: captures take minutes, and an execution under way records anew: run this "
     "again a quarter of an hour after the upload",
     "log lines name the key, never the picture: they go after log_retention_days",
-    "the monitor's records of windows may name its image id, never the picture: they go after "
-    "decision_retention_days",
+    "the monitor's records of windows may name its image id, and batches its key, never the "
+    "picture: they go after decision_retention_days",
     "DynamoDB's backups of the decisions table keep 35 days",
     "a copy that somebody made of it: in a data set (`retrain --add`), a report, another system",
 )

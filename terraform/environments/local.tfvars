@@ -21,6 +21,9 @@ rollback_limits = { latency_ms = 250 }
 # The other alarms look as often. The monitor's wait for a run a minute.
 alarm_timing = { period_s = 10, long_period_s = 30, monitor_period_s = 60 }
 
+# Two cores serve no more than this at a time.
+batch_limits = { concurrency = 8 }
+
 # EventBridge has no shorter rate. Windows may be of seconds: `invoke monitor` looks at once.
 monitor_schedule        = "rate(1 minute)"
 monitor_metric_period_s = 1

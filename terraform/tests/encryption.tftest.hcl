@@ -172,10 +172,11 @@ run "buckets_queues_and_the_table_are_encrypted_with_the_key" {
   }
 
   variables {
-    key                    = { arn = "arn:aws:kms:us-east-1:123456789012:key/ours" }
-    upload_prefixes        = ["incoming/", "adhoc/"]
-    upload_retention_days  = 30
-    capture_retention_days = 90
+    key                     = { arn = "arn:aws:kms:us-east-1:123456789012:key/ours" }
+    upload_prefixes         = ["incoming/", "adhoc/"]
+    upload_retention_days   = 30
+    capture_retention_days  = 90
+    decision_retention_days = 90
   }
 
   assert {

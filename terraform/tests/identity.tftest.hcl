@@ -18,6 +18,8 @@ variables {
     upload_rule      = "arn:aws:events:us-east-1:123456789012:rule/uploads"
     event_bus        = "arn:aws:events:us-east-1:123456789012:event-bus/default"
     state_machine    = "arn:aws:states:us-east-1:123456789012:stateMachine:classify"
+    batch            = "arn:aws:states:us-east-1:123456789012:stateMachine:batch"
+    batch_runs       = "arn:aws:states:us-east-1:123456789012:execution:batch"
     failure_report   = "arn:aws:states:us-east-1:123456789012:stateMachine:failure-report"
     failures_rule    = "arn:aws:events:us-east-1:123456789012:rule/failures"
     alarm_topic      = "arn:aws:sns:us-east-1:123456789012:alarms"
@@ -48,8 +50,8 @@ run "every_role_is_bounded_and_trusts_one_service_on_behalf_of_this_account_alon
   }
 
   assert {
-    condition     = toset(keys(aws_iam_role.this)) == toset(["serialize", "infer", "filter", "monitor", "workflow", "reporter", "events", "sagemaker"])
-    error_message = "There must be one role for each of the eight parts, and no other."
+    condition     = toset(keys(aws_iam_role.this)) == toset(["serialize", "infer", "filter", "monitor", "workflow", "batch", "reporter", "events", "sagemaker"])
+    error_message = "There must be one role for each of the nine parts, and no other."
   }
 
   assert {
@@ -76,6 +78,7 @@ run "every_role_is_bounded_and_trusts_one_service_on_behalf_of_this_account_alon
       filter    = ["arn:aws:lambda:us-east-1:123456789012:function:filter", "arn:aws:lambda:us-east-1:123456789012:function:filter:*"]
       monitor   = ["arn:aws:lambda:us-east-1:123456789012:function:monitor", "arn:aws:lambda:us-east-1:123456789012:function:monitor:*"]
       workflow  = ["arn:aws:states:us-east-1:123456789012:stateMachine:classify"]
+      batch     = ["arn:aws:states:us-east-1:123456789012:stateMachine:batch"]
       reporter  = ["arn:aws:states:us-east-1:123456789012:stateMachine:failure-report"]
       events    = ["arn:aws:events:us-east-1:123456789012:rule/uploads", "arn:aws:events:us-east-1:123456789012:rule/failures"]
       sagemaker = ["arn:aws:sagemaker:us-east-1:123456789012:*"]
@@ -197,7 +200,7 @@ run "what_aws_demands_of_logs_and_traces_is_granted" {
 
   assert {
     condition = alltrue([
-      for role in ["workflow", "reporter"] : toset(flatten([
+      for role in ["workflow", "batch", "reporter"] : toset(flatten([
         for statement in jsondecode(aws_iam_role_policy.this[role].policy).Statement : statement.Action if contains(statement.Resource, "*")
         ])) == toset([
         "logs:CreateLogDelivery", "logs:DeleteLogDelivery", "logs:GetLogDelivery", "logs:UpdateLogDelivery", "logs:ListLogDeliveries",

@@ -152,8 +152,9 @@ run "everything_has_an_end" {
       "captures/"           = 90
       "transforms/"         = 90
       "monitoring/windows/" = 365
+      "batches/"            = 365
     }
-    error_message = "Captures and predictions must expire after capture_retention_days, records of windows after decision_retention_days."
+    error_message = "Captures and predictions must expire after capture_retention_days, records of windows and batches after decision_retention_days."
   }
 
   assert {

@@ -10,6 +10,7 @@ variables {
   environment = "test"
   role_arns = {
     workflow = "arn:aws:iam::123456789012:role/workflow"
+    batch    = "arn:aws:iam::123456789012:role/batch"
     reporter = "arn:aws:iam::123456789012:role/reporter"
     events   = "arn:aws:iam::123456789012:role/events"
   }
@@ -20,6 +21,8 @@ variables {
   }
   uploads_bucket          = "uploads"
   event_prefix            = "incoming/"
+  artifacts_bucket        = "artifacts"
+  batch_limits            = { concurrency = 50, tolerated_failures_percent = 3 }
   decisions_table         = "decisions"
   review_queue_url        = "https://sqs.us-east-1.amazonaws.com/123456789012/review"
   failures_queue_url      = "https://sqs.us-east-1.amazonaws.com/123456789012/failures"
@@ -247,5 +250,35 @@ run "logs_are_delivered_to_encrypted_groups_that_no_policy_limit_stops" {
       ])
     ])
     error_message = "Each state machine must log its errors, never what travels through it, to an ARN that ends in :*, and must be traced."
+  }
+}
+
+run "a_batch_runs_the_workflow_itself_within_its_limits" {
+  command = plan
+
+  module {
+    source = "./modules/workflow"
+  }
+
+  assert {
+    condition     = aws_sfn_state_machine.batch.type == "STANDARD"
+    error_message = "A batch may take longer than the five minutes of an Express execution."
+  }
+
+  assert {
+    condition = jsondecode(aws_sfn_state_machine.batch.definition).States["Classify all"].ItemProcessor == {
+      ProcessorConfig = { Mode = "DISTRIBUTED", ExecutionType = "EXPRESS" }
+      StartAt         = jsondecode(aws_sfn_state_machine.classify.definition).StartAt
+      States          = jsondecode(aws_sfn_state_machine.classify.definition).States
+    }
+    error_message = "Its children must be the workflow, and nothing else."
+  }
+
+  assert {
+    condition = alltrue([
+      for name, value in { MaxConcurrency = 50, ToleratedFailurePercentage = 3 } :
+      jsondecode(aws_sfn_state_machine.batch.definition).States["Classify all"][name] == value
+    ])
+    error_message = "It must respect its limits."
   }
 }

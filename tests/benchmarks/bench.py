@@ -1,6 +1,7 @@
 """Measure what the README claims: `make bench` writes build/bench.json and prints the tables.
 
-    python tests/benchmarks/bench.py [--model] [--demo] [--cold] [--only PARTS] [--set NAME=VALUE]
+    python tests/benchmarks/bench.py [--model] [--growth] [--demo] [--cold] [--only PARTS]
+                                     [--set NAME=VALUE]
 
 Times are the median of several runs with their range, taken in turns with the alternative where
 there is one, because the speed of a machine drifts. Nothing here passes or fails. A part that is
@@ -20,6 +21,7 @@ import decoding
 import demos
 import drift_detection
 import drift_false_alarms
+import growth
 import measuring
 import model
 import monitoring
@@ -50,6 +52,7 @@ def parts(hyperparameters: Mapping[str, str]) -> dict[str, Part]:
             lambda say: drift_detection.measure(hyperparameters, say),
         ),
         "serving": ("Serving", lambda say: serving.measure(hyperparameters, say)),
+        "growth": ("Batches that grow", growth.measure),
         "model": ("The model", lambda say: model.measure(hyperparameters, say)),
         "warm_demo": ("make demo", lambda _: demos.warm_demo()),
         "cold_demo": ("make demo, fresh clone", lambda _: demos.cold_demo()),
@@ -70,7 +73,12 @@ def wanted(options: argparse.Namespace, known: Sequence[str]) -> list[str]:
             if name not in known:
                 raise ValueError(f"there is no part {name!r}: choose from {', '.join(known)}")
         return names
-    chosen = {"model": options.model, "warm_demo": options.demo, "cold_demo": options.cold}
+    chosen = {
+        "model": options.model,
+        "growth": options.growth,
+        "warm_demo": options.demo,
+        "cold_demo": options.cold,
+    }
     return [name for name in known if name in ALWAYS or chosen.get(name)]
 
 
@@ -87,6 +95,7 @@ def main(arguments: Sequence[str]) -> None:
     parser.add_argument("--model", action="store_true", help="train nine models: ten minutes")
     parser.add_argument("--demo", action="store_true", help="time a warm `make demo`, too")
     parser.add_argument("--cold", action="store_true", help="time a cold one, too: a fresh clone")
+    parser.add_argument("--growth", action="store_true", help="batches of up to 10,000, too")
     parser.add_argument("--only", help="measure these parts alone, comma separated")
     parser.add_argument(
         "--set",

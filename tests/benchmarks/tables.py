@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 import drift_tables
+import growth
 
 from scripts.console import Screen
 
@@ -146,6 +147,7 @@ _TABLES: dict[str, Callable[[dict[str, Any]], list[Table]]] = {
     "drift_false_alarms": drift_tables.false_alarms,
     "drift_detection": drift_tables.detection,
     "serving": _serving,
+    "growth": growth.table,
     "model": _model,
     "warm_demo": _demo,
     "cold_demo": _demo,

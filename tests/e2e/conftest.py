@@ -16,6 +16,7 @@ from PIL import Image
 ROOT = Path(__file__).parents[2]
 TRAIN, TEST = 60, 10  # pictures of each class
 STEP_TIMEOUT_S = 300.0
+DEPLOYED = "the deployed workflow"  # its files run in one process, one after the other
 QUICK = ("--set", "epochs=3", "--set", "image_size=32", "--set", "batch_size=16")
 # Twenty test pictures cannot show that a model loses no more than three points.
 LENIENT = tuple(
@@ -157,3 +158,13 @@ def place(
     for item in places:
         for process in item.processes():
             process.kill()
+
+
+@pytest.fixture(scope="session")
+def deployed(place: Callable[[], Place], small_dataset: Path) -> Place:
+    """A deployed workflow in a cloud of its own; the files of the group DEPLOYED share it."""
+    here = place()
+    for words in (("cloud.up",), ("deploy", "--source", str(small_dataset), *QUICK, *LENIENT)):
+        ended = here.invoke(*words)
+        assert ended.returncode == 0, ended.stdout + ended.stderr
+    return here

@@ -13,7 +13,7 @@ import pytest
 
 from tests.bad_inputs import CLASSIFIED, KEYS, UPLOADS
 from tests.e2e import story as stories
-from tests.e2e.conftest import LENIENT, QUICK
+from tests.e2e.conftest import DEPLOYED, Place
 from tests.e2e.story import (
     AGAIN,
     DENIED,
@@ -196,17 +196,11 @@ ROWS = sorted(
 )
 
 
-@pytest.fixture(scope="module")
-def deployed(place, small_dataset):
-    here = place()
-    for words in (("cloud.up",), ("deploy", "--source", str(small_dataset), *QUICK, *LENIENT)):
-        ended = here.invoke(*words)
-        assert ended.returncode == 0, ended.stdout + ended.stderr
-    return here
+pytestmark = pytest.mark.xdist_group(DEPLOYED)
 
 
 @pytest.fixture(scope="module")
-def story(deployed) -> Story:
+def story(deployed: Place) -> Story:
     return stories.tell(deployed)
 
 

@@ -50,23 +50,25 @@ locals {
       }
     })
 
-    workflow = merge(local.state_machine_permissions, {
-      RunSteps = {
-        actions   = ["lambda:InvokeFunction"]
-        resources = [for name in ["serialize", "infer", "filter"] : var.arns.function[name]]
+    workflow = merge(local.state_machine_permissions, local.classifying_permissions)
+
+    # Its children run as this role, too.
+    batch = merge(local.state_machine_permissions, local.classifying_permissions, {
+      StartChildren = {
+        actions   = ["states:StartExecution"]
+        resources = [var.arns.batch]
       }
-      RecordDecisions = {
-        actions   = ["dynamodb:PutItem", "dynamodb:UpdateItem"]
-        resources = [var.arns.decisions_table]
+      FollowChildren = {
+        actions   = ["states:DescribeExecution", "states:StopExecution"]
+        resources = ["${var.arns.batch_runs}/*"]
       }
-      QueueCases = {
-        actions   = ["sqs:SendMessage"]
-        resources = [var.arns.review_queue, var.arns.failures_queue]
+      ReadManifests = {
+        actions   = ["s3:GetObject"]
+        resources = ["${var.arns.artifacts_bucket}/batches/*"]
       }
-      PublishDecisions = {
-        actions   = ["events:PutEvents"]
-        resources = [var.arns.event_bus]
-        condition = { StringEquals = { "events:source" = "scones.classifier", "events:detail-type" = "VehicleClassified" } }
+      WriteResults = {
+        actions   = ["s3:PutObject", "s3:ListMultipartUploadParts", "s3:AbortMultipartUpload"]
+        resources = ["${var.arns.artifacts_bucket}/batches/*"]
       }
     })
 
@@ -133,6 +135,27 @@ locals {
           "arn:aws:ecr:${var.region}:*:repository/${repository}"
         ]
       }
+    }
+  }
+
+  # What it takes to classify a photograph, once or in a batch.
+  classifying_permissions = {
+    RunSteps = {
+      actions   = ["lambda:InvokeFunction"]
+      resources = [for name in ["serialize", "infer", "filter"] : var.arns.function[name]]
+    }
+    RecordDecisions = {
+      actions   = ["dynamodb:PutItem", "dynamodb:UpdateItem"]
+      resources = [var.arns.decisions_table]
+    }
+    QueueCases = {
+      actions   = ["sqs:SendMessage"]
+      resources = [var.arns.review_queue, var.arns.failures_queue]
+    }
+    PublishDecisions = {
+      actions   = ["events:PutEvents"]
+      resources = [var.arns.event_bus]
+      condition = { StringEquals = { "events:source" = "scones.classifier", "events:detail-type" = "VehicleClassified" } }
     }
   }
 

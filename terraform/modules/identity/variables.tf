@@ -24,6 +24,8 @@ variable "arns" {
     upload_rule      = string
     event_bus        = string
     state_machine    = string
+    batch            = string
+    batch_runs       = string
     failure_report   = string
     failures_rule    = string
     alarm_topic      = string

@@ -5,8 +5,9 @@ locals {
     artifacts = {
       "captures/"   = var.capture_retention_days
       "transforms/" = var.capture_retention_days
-      # Like a decision, a window's record names image ids, and no picture.
+      # Like a decision, they name pictures, and hold none.
       "monitoring/windows/" = var.decision_retention_days
+      "batches/"            = var.decision_retention_days
     }
   }
 }

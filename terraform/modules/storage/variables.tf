@@ -41,7 +41,7 @@ variable "capture_retention_days" {
 }
 
 variable "decision_retention_days" {
-  description = "Days after which the monitor's records of its windows expire."
+  description = "Days after which batches, and the monitor's records of its windows, expire."
   type        = number
 }
 

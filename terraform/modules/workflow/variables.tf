@@ -9,7 +9,7 @@ variable "environment" {
 }
 
 variable "role_arns" {
-  description = "Roles of the state machine (workflow), of the one that reports failures (reporter), and of the rules that start them (events)."
+  description = "Roles of the state machine (workflow), of the one for many photographs (batch), of the one that reports failures (reporter), and of the rules that start them (events)."
   type        = map(string)
 }
 
@@ -30,6 +30,19 @@ variable "functions" {
 variable "uploads_bucket" {
   description = "Bucket whose new objects start an execution."
   type        = string
+}
+
+variable "artifacts_bucket" {
+  description = "Bucket with the manifests of batches, and their results."
+  type        = string
+}
+
+variable "batch_limits" {
+  description = "How many photographs of a batch are classified at a time, and the percentage that may fail before it is given up."
+  type = object({
+    concurrency                = number
+    tolerated_failures_percent = number
+  })
 }
 
 variable "event_prefix" {

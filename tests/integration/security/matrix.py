@@ -15,7 +15,9 @@ from tests.integration.security.intrusions import FORBIDDEN, FORBIDDEN_TO_ALL, Q
 from tests.integration.security.names import (
     ALARMS,
     ARTIFACTS,
+    BATCH,
     BUS,
+    CHILD,
     FAILURES,
     MACHINE,
     MODEL,
@@ -75,6 +77,19 @@ def log_delivery_and_traces() -> list[Question]:
     ]
 
 
+def classifying() -> list[Question]:
+    """What it takes to classify a photograph, once or in a batch."""
+    return [
+        *(("lambda:InvokeFunction", function(name), "runs a step", {}) for name in STEPS),
+        ("dynamodb:PutItem", TABLE, "records a decision", {}),
+        ("dynamodb:UpdateItem", TABLE, "confirms its delivery", {}),
+        ("sqs:SendMessage", REVIEW, "asks a person", {}),
+        ("sqs:SendMessage", FAILURES, "keeps the input of a failure", {}),
+        ("events:PutEvents", BUS, "publishes a classification", event()),
+        *log_delivery_and_traces(),
+    ]
+
+
 # What each role needs.
 _NEEDED: dict[str, list[Question]] = {
     "serialize": [
@@ -105,14 +120,16 @@ _NEEDED: dict[str, list[Question]] = {
         ("events:PutEvents", BUS, "tells of drift", drift()),
         *log_and_traces("monitor"),
     ],
-    "workflow": [
-        *(("lambda:InvokeFunction", function(name), "runs a step", {}) for name in STEPS),
-        ("dynamodb:PutItem", TABLE, "records a decision", {}),
-        ("dynamodb:UpdateItem", TABLE, "confirms its delivery", {}),
-        ("sqs:SendMessage", REVIEW, "asks a person", {}),
-        ("sqs:SendMessage", FAILURES, "keeps the input of a failure", {}),
-        ("events:PutEvents", BUS, "publishes a classification", event()),
-        *log_delivery_and_traces(),
+    "workflow": classifying(),
+    "batch": [
+        *classifying(),
+        ("states:StartExecution", BATCH, "starts its children", {}),
+        ("states:DescribeExecution", CHILD, "follows them", {}),
+        ("states:StopExecution", CHILD, "stops them", {}),
+        ("s3:GetObject", f"{ARTIFACTS}/batches/x/pending.jsonl", "reads a manifest", {}),
+        ("s3:PutObject", f"{ARTIFACTS}/batches/x/results/y", "writes results", {}),
+        ("s3:ListMultipartUploadParts", f"{ARTIFACTS}/batches/x", "writes large ones", {}),
+        ("s3:AbortMultipartUpload", f"{ARTIFACTS}/batches/x", "gives large ones up", {}),
     ],
     "reporter": [
         ("sqs:GetQueueAttributes", FAILURES, "counts what failed", {}),

@@ -13,7 +13,11 @@ from tests.integration.security.matrix import ROLES
 
 LAMBDAS = ROOT / "lambdas"
 SHARED = sorted((LAMBDAS / "common").rglob("*.py"))
-DEFINITIONS = {"workflow": "classify.asl.json", "reporter": "report-failures.asl.json"}
+DEFINITIONS = {
+    "workflow": ("classify.asl.json",),
+    "batch": ("batch.asl.json", "classify.asl.json"),
+    "reporter": ("report-failures.asl.json",),
+}
 
 _FUNCTION = {
     "logs:CreateLogStream": "Lambda writes the function's log in its name",
@@ -49,6 +53,16 @@ DECLARED: dict[str, dict[str, str]] = {
     "filter": _FUNCTION,
     "monitor": _FUNCTION,
     "workflow": _MACHINE,
+    "batch": {
+        **_MACHINE,
+        "states:StartExecution": "a Distributed Map starts its children in the machine's name",
+        "states:DescribeExecution": "a Distributed Map follows its children",
+        "states:StopExecution": "a Distributed Map stops its children",
+        "s3:GetObject": "ItemReader: the manifest",
+        "s3:PutObject": "ResultWriter: the results",
+        "s3:ListMultipartUploadParts": "ResultWriter: large results",
+        "s3:AbortMultipartUpload": "ResultWriter: large results",
+    },
     "reporter": _MACHINE,
     "events": {},
     "sagemaker": {
@@ -77,8 +91,8 @@ def called(role: str) -> dict[str, str]:
     if own:
         sources = [path.read_text("utf-8") for path in (*own, *SHARED)]
         found |= dict.fromkeys(least_privilege.actions_of_code(sources), f"lambdas/{role}")
-    if role in DEFINITIONS:
-        (template,) = TERRAFORM.rglob(DEFINITIONS[role])
+    for name in DEFINITIONS.get(role, ()):
+        (template,) = TERRAFORM.rglob(name)
         actions = least_privilege.actions_of_workflow(definition.read(template))
         found |= dict.fromkeys(actions, template.name)
     for path in TERRAFORM.rglob("*.tf"):
@@ -107,7 +121,9 @@ def test_nothing_is_declared_that_is_called_anyway(role: str) -> None:
 
 def test_every_function_and_every_definition_is_looked_at() -> None:
     assert {path.parent.name for path in LAMBDAS.glob("*/handler.py")} <= set(ROLES)
-    assert {path.name for path in TERRAFORM.rglob("*.asl.json")} == set(DEFINITIONS.values())
+    assert {path.name for path in TERRAFORM.rglob("*.asl.json")} == set().union(
+        *DEFINITIONS.values()
+    )
 
 
 def test_a_wildcard_would_be_found(applied: Applied) -> None:

@@ -8,7 +8,15 @@ from typing import Any
 
 from ministack.core.iam_evaluator import EvalContext, evaluate_resource_policy
 
-from tests.integration.security.names import HERE, MACHINE, REPORTER, RULE, function, role_arn
+from tests.integration.security.names import (
+    BATCH,
+    HERE,
+    MACHINE,
+    REPORTER,
+    RULE,
+    function,
+    role_arn,
+)
 
 ACCOUNT, STRANGER = "000000000000", "999999999999"
 
@@ -24,6 +32,7 @@ _SERVICES: dict[str, tuple[str, list[str], str]] = {
     "filter": _of_function("filter", "serialize"),
     "monitor": _of_function("monitor", "serialize"),
     "workflow": ("states.amazonaws.com", [MACHINE], REPORTER),
+    "batch": ("states.amazonaws.com", [BATCH], MACHINE),
     "reporter": ("states.amazonaws.com", [REPORTER], MACHINE),
     "events": (
         "events.amazonaws.com",

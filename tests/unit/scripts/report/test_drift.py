@@ -158,7 +158,9 @@ def test_the_table_has_the_newest_window_first(window):
 
 
 def test_a_row_has_every_number_with_its_n(window):
-    (row,) = drift.table([window(0, damaged_lines=1, foreign_records=5, late_files=2, unread_files=3)])
+    (row,) = drift.table(
+        [window(0, damaged_lines=1, foreign_records=5, late_files=2, unread_files=3)]
+    )
     cells = [cell.replace(wording.NO_BREAK, " ") for cell in row.cells]
     assert dict(zip(drift.HEADER, cells, strict=True)) == {
         "model version": "2",

@@ -1,0 +1,216 @@
+"""Distributed Map as AWS runs it: children with a name and variables of their own, limits, and
+results in S3.
+
+ministack 1.5.33 reads the fields of a Distributed Map as JSONPath only, gives its children the
+execution id and the variables of their parent, starts every child whatever has failed already,
+keeps each of them for ever, and its ResultWriter writes nothing.
+"""
+
+import contextvars
+import json
+import threading
+import uuid
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from ministack.core.responses import now_iso
+from ministack.services import s3, stepfunctions
+
+# More children at a time than this machine can make use of would only wait for each other.
+AT_ONCE = 64
+
+Child = dict[str, Any]
+
+
+def mend() -> None:
+    """Run Distributed Maps so from now on, in this process."""
+    stepfunctions._run_distributed_map = _run
+
+
+def _run(
+    state: Mapping[str, Any],
+    given: Any,
+    effective: Any,
+    processor: Mapping[str, Any],
+    execution: dict[str, Any],
+    context: dict[str, Any],
+) -> tuple[Any, str | None]:
+    """What a Map state hands on, and the state that is next. Raises when too many have failed."""
+
+    def filled(value: Any) -> Any:
+        return stepfunctions._apply_jsonata_template(value, given, context)
+
+    items = _items(state, filled, effective, context)
+    run = _begin(state, execution, len(items))
+    finished = _Finished(run, state)
+    with ThreadPoolExecutor(run["maxConcurrency"] or AT_ONCE) as pool:
+
+        def work(item: Any) -> None:
+            if execution["status"] == "RUNNING" and not finished.is_given_up:
+                finished.add(_classify(run, processor, item, context, finished.count))
+
+        # In the context of the request: it says whose account this is.
+        for job in [pool.submit(contextvars.copy_context().run, work, item) for item in items]:
+            job.result()
+    run.update(status="FAILED" if finished.is_given_up else "SUCCEEDED", stopDate=now_iso())
+    outputs = (child.get("Output") for child in finished.children)
+    output: Any = [json.loads(text) for text in outputs if text is not None]
+    if writer := state.get("ResultWriter"):
+        output = _write(filled(writer["Arguments"]), writer["WriterConfig"], run, finished.children)
+    if finished.is_given_up:
+        raise stepfunctions._ExecutionError(
+            "States.ExceedToleratedFailureThreshold",
+            "The specified tolerated failure threshold was exceeded",
+        )
+    handed_on = stepfunctions._apply_jsonata_output(
+        state, given, context, result=output, default=output
+    )
+    return handed_on, stepfunctions._next_or_end(state)
+
+
+class _Finished:
+    """The children that have ended, and whether so many failed that the run is given up."""
+
+    def __init__(self, run: dict[str, Any], state: Mapping[str, Any]) -> None:
+        self.children: list[Child] = []
+        self.is_given_up = False
+        self._run, self._lock = run, threading.Lock()
+        self._tolerated_percent = float(state.get("ToleratedFailurePercentage", 0))
+
+    def add(self, child: Child) -> None:
+        with self._lock:
+            self.children.append(child)
+            counts = self._run["itemCounts"]
+            if 100 * counts["failed"] > self._tolerated_percent * counts["total"]:
+                self.is_given_up = True
+
+    def count(self, before: str, after: str) -> None:
+        with self._lock:
+            for counts in (self._run["itemCounts"], self._run["executionCounts"]):
+                counts[before] -= 1
+                counts[after] += 1
+
+
+def _items(
+    state: Mapping[str, Any], filled: Callable[[Any], Any], effective: Any, context: Any
+) -> list[Any]:
+    reader = state.get("ItemReader")
+    if reader is None:
+        found = filled(state["Items"])
+        return found if isinstance(found, list) else [found]
+    reader = {**reader, "Parameters": filled(reader["Arguments"])}
+    items: list[Any] = stepfunctions._read_map_items(reader, effective, context)
+    return items
+
+
+def _begin(state: Mapping[str, Any], execution: Mapping[str, Any], total: int) -> dict[str, Any]:
+    """The Map Run that DescribeMapRun tells of."""
+    *_, region, account, _, machine = execution["stateMachineArn"].split(":")
+    label = state.get("Label") or str(uuid.uuid4())
+    here = f"arn:aws:states:{region}:{account}"
+    kinds = ("running", "succeeded", "failed", "timedOut", "aborted", "resultsWritten")
+    counts = {"total": total, "pending": total, **dict.fromkeys(kinds, 0)}
+    run = {
+        "mapRunArn": f"{here}:mapRun:{machine}/{label}:{uuid.uuid4()}",
+        "executionArn": execution["executionArn"],
+        "status": "RUNNING",
+        "startDate": now_iso(),
+        "maxConcurrency": int(state.get("MaxConcurrency") or 0),
+        "toleratedFailurePercentage": float(state.get("ToleratedFailurePercentage", 0)),
+        "toleratedFailureCount": 0,
+        "itemCounts": counts,
+        "executionCounts": dict(counts),
+        "redriveCount": 0,
+        "_stateMachineArn": f"{here}:stateMachine:{machine}/{label}",
+        "_children": f"{here}:execution:{machine}/{label}",
+    }
+    stepfunctions._map_runs[run["mapRunArn"]] = run
+    return run
+
+
+def _classify(
+    run: Mapping[str, Any],
+    processor: Mapping[str, Any],
+    item: Any,
+    context: Mapping[str, Any],
+    count: Callable[[str, str], None],
+) -> Child:
+    """Run one child to its end. It is kept by nobody: AWS cannot list Express executions either."""
+    name, began = str(uuid.uuid4()), now_iso()
+    child: Child = {
+        "ExecutionArn": f"{run['_children']}:{name}",
+        "Input": json.dumps(item),
+        "InputDetails": {"Included": True},
+        "Name": name,
+        "StartDate": began,
+        "StateMachineArn": run["_stateMachineArn"],
+    }
+    own = {
+        "QueryLanguage": context["QueryLanguage"],
+        "Execution": {
+            "Id": child["ExecutionArn"],
+            "Input": item,
+            "Name": name,
+            "StartTime": began,
+        },
+        "StateMachine": context["StateMachine"],
+        "variables": {},
+    }
+    record = {"status": "RUNNING", "events": [], "executionArn": child["ExecutionArn"]}
+    count("pending", "running")
+    try:
+        output = stepfunctions._run_sub_machine(
+            processor["States"], processor["StartAt"], item, record, own
+        )
+        child |= {"Status": "SUCCEEDED", "Output": json.dumps(output)}
+    except Exception as error:
+        if not isinstance(error, stepfunctions._ExecutionError):
+            error = stepfunctions._ExecutionError("States.Runtime", str(error))
+        child |= {"Status": "FAILED", "Error": error.error, "Cause": error.cause}
+    child["StopDate"] = now_iso()
+    count("running", child["Status"].lower())
+    return child
+
+
+def _write(
+    where: Mapping[str, str],
+    config: Mapping[str, str],
+    run: dict[str, Any],
+    children: list[Child],
+) -> dict[str, Any]:
+    """A file for each way to end, and a manifest of them; what failed keeps all that is known."""
+    folder = f"{where['Prefix'].rstrip('/')}/{uuid.uuid4()}"
+    files: dict[str, list[dict[str, Any]]] = {"FAILED": [], "PENDING": [], "SUCCEEDED": []}
+    for status in ("SUCCEEDED", "FAILED"):
+        is_compact = status == "SUCCEEDED" and config.get("Transformation") == "COMPACT"
+        ended = [child for child in children if child["Status"] == status]
+        lines = [child["Output"] if is_compact else json.dumps(child) for child in ended]
+        if lines:
+            text = _joined(lines, config["OutputType"])
+            key = f"{folder}/{status}_0.{config['OutputType'].lower()}"
+            files[status].append({"Key": key, "Size": _put(where["Bucket"], key, text)})
+    manifest = {
+        "DestinationBucket": where["Bucket"],
+        "MapRunArn": run["mapRunArn"],
+        "ResultFiles": files,
+    }
+    key = f"{folder}/manifest.json"
+    _put(where["Bucket"], key, json.dumps(manifest))
+    run["itemCounts"]["resultsWritten"] = run["executionCounts"]["resultsWritten"] = len(children)
+    return {
+        "MapRunArn": run["mapRunArn"],
+        "ResultWriterDetails": {"Bucket": where["Bucket"], "Key": key},
+    }
+
+
+def _joined(lines: list[str], output_type: str) -> str:
+    return "\n".join(lines) + "\n" if output_type == "JSONL" else f"[{','.join(lines)}]"
+
+
+def _put(bucket: str, key: str, text: str) -> int:
+    body = text.encode()
+    status, _, answer = s3._put_object(bucket, key, body, {})
+    if status != 200:
+        raise stepfunctions._ExecutionError("States.ResultWriterFailed", str(answer))
+    return len(body)

@@ -1,0 +1,267 @@
+"""Classify many pictures: write down which have no decision yet, start, follow, and sum up.
+
+What is in `batches/ID/` of the artefact bucket: `batch.json` (what was asked), `pending.jsonl` (the
+input of each execution), `results/` (what Step Functions writes: JSON Lines), `summary.json`.
+"""
+
+import itertools
+import json
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from typing import IO, Any
+
+from botocore.exceptions import ClientError
+
+from scripts.artifacts import BATCHES, Bucket
+from scripts.environment import Environment
+from scripts.errors import UserError
+from scripts.operation import batch_sources, workflow
+from scripts.operation.batch_sources import Picture
+from scripts.operation.failures import plain_cause
+
+POLL_S = 1.0
+FAILURES_LISTED = 100
+_ASKED_AT_ONCE = 1_000  # pictures whose decisions are looked up together
+_RUNNING = "RUNNING"
+
+Say = Callable[[str], None]
+Progress = Callable[[int, int, str], None]
+
+
+@dataclass(frozen=True)
+class Batch:
+    """A batch as it was asked for: of `asked` pictures, `decided` had a decision already."""
+
+    id: str
+    source: str
+    asked: int
+    decided: int
+
+    @property
+    def pending(self) -> int:
+        return self.asked - self.decided
+
+
+@dataclass(frozen=True)
+class State:
+    """How far a batch is: how many are classified, failed, and to be classified in all."""
+
+    id: str
+    status: str
+    classified: int
+    failed: int
+    total: int
+    started_at: datetime
+    seconds: float
+
+    @property
+    def is_running(self) -> bool:
+        return self.status == _RUNNING
+
+
+def machine_of(outputs: Mapping[str, Any]) -> str:
+    """The state machine's ARN. Raises UserError when nothing is deployed."""
+    if not (arn := outputs.get("batch_state_machine_arn")):
+        raise UserError("No endpoint is deployed yet. Run: invoke endpoint, then invoke apply")
+    return str(arn)
+
+
+def start(
+    environment: Environment,
+    outputs: Mapping[str, Any],
+    artifacts: Bucket,
+    source: str,
+    say: Say,
+) -> Batch:
+    """Start a batch of the pictures of `source` that have no decision yet; none if all have.
+
+    Raises UserError when another one is under way, and as `batch_sources.find` does. Until the
+    execution is started nothing has happened that the next attempt would trip over.
+    """
+    machine = machine_of(outputs)
+    if running := _executions(environment, machine, _RUNNING):
+        command = environment.command("batch.status")
+        raise UserError(f"Batch {running[0]['name']} is under way. Wait for it: {command}")
+    bucket = outputs["uploads_bucket"]
+    batch_id = f"{datetime.now(UTC):%Y%m%d-%H%M%S}"
+    folder = f"{BATCHES}/{batch_id}"
+    pictures = batch_sources.find(environment, bucket, source)
+    with tempfile.TemporaryFile() as manifest:
+        asked, decided = _write_pending(environment, outputs, pictures, manifest, say)
+        batch = Batch(batch_id, source, asked, decided)
+        if not asked:
+            raise UserError(f"There is no picture in {source}.")
+        if not batch.pending:
+            return batch
+        say(f"{batch.pending:,} to classify")
+        artifacts.write_json(f"{folder}/batch.json", asdict(batch))
+        manifest.seek(0)
+        artifacts.s3.upload_fileobj(manifest, artifacts.name, f"{folder}/pending.jsonl")
+    environment.client("stepfunctions").start_execution(
+        stateMachineArn=machine,
+        name=batch_id,
+        input=json.dumps({"manifest": f"{folder}/pending.jsonl", "results": f"{folder}/results"}),
+    )
+    return batch
+
+
+def _write_pending(
+    environment: Environment,
+    outputs: Mapping[str, Any],
+    pictures: Iterable[Picture],
+    manifest: IO[bytes],
+    say: Say,
+) -> tuple[int, int]:
+    """Write a line for each picture without a decision. Returns how many were asked and decided."""
+    bucket, table = outputs["uploads_bucket"], outputs["decisions_table"]
+    asked = decided = 0
+    pictures = iter(pictures)
+    while some := list(itertools.islice(pictures, _ASKED_AT_ONCE)):
+        ids = {picture.image_id(bucket): picture for picture in some}
+        known = workflow.decisions(environment, table, ids)
+        for item, picture in ids.items():
+            if item not in known:
+                line = {"s3_bucket": bucket, "s3_key": picture.key}
+                manifest.write(
+                    json.dumps(line | {"version_id": picture.version_id}).encode() + b"\n"
+                )
+        asked, decided = asked + len(ids), decided + len(known)
+        say(f"{asked:,} found, {decided:,} have a decision")
+    return asked, decided
+
+
+def latest(environment: Environment, outputs: Mapping[str, Any], limit: int = 10) -> list[str]:
+    """The ids of the newest batches, newest first."""
+    found = _executions(environment, machine_of(outputs))
+    return [item["name"] for item in found[:limit]]
+
+
+def state(environment: Environment, outputs: Mapping[str, Any], batch_id: str) -> State:
+    """How far a batch is. Raises UserError when there is none of this id."""
+    stepfunctions = environment.client("stepfunctions")
+    arn = f"{machine_of(outputs).replace(':stateMachine:', ':execution:')}:{batch_id}"
+    try:
+        found = stepfunctions.describe_execution(executionArn=arn)
+    except ClientError as error:
+        if error.response["Error"]["Code"] not in ("ExecutionDoesNotExist", "InvalidArn"):
+            raise
+        command = environment.command("batch.status")
+        raise UserError(f"There is no batch {batch_id}: {command} lists them.") from error
+    runs = stepfunctions.list_map_runs(executionArn=arn)["mapRuns"]
+    counts: Mapping[str, int] = {}
+    if runs:
+        counts = stepfunctions.describe_map_run(mapRunArn=runs[0]["mapRunArn"])["itemCounts"]
+    failed = sum(counts.get(kind, 0) for kind in ("failed", "timedOut", "aborted"))
+    until = found.get("stopDate") or datetime.now(UTC)
+    return State(
+        id=batch_id,
+        status=found["status"],
+        classified=counts.get("succeeded", 0),
+        failed=failed,
+        total=counts.get("total", 0),
+        started_at=found["startDate"],
+        seconds=round((until - found["startDate"]).total_seconds(), 1),
+    )
+
+
+def follow(
+    environment: Environment, outputs: Mapping[str, Any], batch_id: str, progress: Progress
+) -> State:
+    """Wait until a batch has ended."""
+    while (now := state(environment, outputs, batch_id)).is_running:
+        progress(now.classified + now.failed, now.total, f"{now.failed} failed")
+        time.sleep(POLL_S)
+    return now
+
+
+def summary(artifacts: Bucket, ended: State) -> dict[str, Any]:
+    """What came of a batch that has ended, read from its results; kept beside them.
+
+    `missing` is what has neither a result nor a failure: the batch was stopped or given up.
+    """
+    folder = f"{BATCHES}/{ended.id}"
+    if document := artifacts.read_json(f"{folder}/summary.json"):
+        return dict(document)
+    if (asked := artifacts.read_json(f"{folder}/batch.json")) is None:
+        raise UserError(f"{artifacts.uri(folder)}/batch.json is gone: nobody knows what was asked.")
+    files = _result_files(artifacts, folder)
+    decisions: Counter[str] = Counter()
+    labels: Counter[str] = Counter()
+    for result in _documents(artifacts, files["SUCCEEDED"]):
+        decisions[result["decision"]] += 1
+        if result["decision"] == "accepted":
+            labels[result["label"]] += 1
+    failures = [_failure(child) for child in _documents(artifacts, files["FAILED"])]
+    found = {
+        "batch": ended.id,
+        "source": asked["source"],
+        "status": ended.status,
+        "seconds": ended.seconds,
+        "asked": asked["asked"],
+        "decided_before": asked["decided"],
+        "decisions": dict(decisions),
+        "accepted_labels": dict(labels),
+        "failed": len(failures),
+        "errors": dict(Counter(failure["error"] for failure in failures)),
+        "failures": failures[:FAILURES_LISTED],
+        "missing": asked["asked"] - asked["decided"] - decisions.total() - len(failures),
+        "results": [artifacts.uri(key) for key in files["SUCCEEDED"]],
+        "failed_results": [artifacts.uri(key) for key in files["FAILED"]],
+    }
+    artifacts.write_json(f"{folder}/summary.json", found)
+    return found
+
+
+def describe(found: Mapping[str, Any]) -> Iterator[str]:
+    """A summary in a few lines."""
+    outcomes = ", ".join(f"{count:,} {name}" for name, count in sorted(found["decisions"].items()))
+    pending = found["asked"] - found["decided_before"]
+    yield (
+        f"{found['asked']:,} pictures: {found['decided_before']:,} had a decision, "
+        f"{pending:,} were to be classified: {outcomes or 'none'}, {found['failed']:,} failed, "
+        f"{found['missing']:,} missing."
+    )
+    for error, count in sorted(found["errors"].items()):
+        yield f"  {error}: {count:,}"
+    for failure in found["failures"][:10]:
+        yield f"  {failure['key']}: {failure['error']}: {failure['cause']}"
+    for uri in found["results"]:
+        yield f"  results: {uri}"
+
+
+def _result_files(artifacts: Bucket, folder: str) -> dict[str, list[str]]:
+    """The keys of the result files by how executions ended; empty before there are any."""
+    files: dict[str, list[str]] = {"SUCCEEDED": [], "FAILED": []}
+    for key in artifacts.keys(f"{folder}/results/"):
+        if key.endswith("/manifest.json") and (document := artifacts.read_json(key)):
+            for status in files:
+                files[status] += [item["Key"] for item in document["ResultFiles"][status]]
+    return files
+
+
+def _documents(artifacts: Bucket, keys: Iterable[str]) -> Iterator[dict[str, Any]]:
+    """The lines of JSON Lines files, one at a time."""
+    for key in keys:
+        body = artifacts.s3.get_object(Bucket=artifacts.name, Key=key)["Body"]
+        yield from (json.loads(line) for line in body.iter_lines() if line.strip())
+
+
+def _failure(child: Mapping[str, Any]) -> dict[str, str]:
+    """Which picture failed, and why. `Input` is text, as AWS writes it."""
+    given = child["Input"]
+    given = json.loads(given) if isinstance(given, str) else given
+    cause = " ".join(plain_cause(child.get("Cause") or "").split())
+    return {"key": given["s3_key"], "error": child.get("Error", "unknown"), "cause": cause[:200]}
+
+
+def _executions(
+    environment: Environment, machine: str, status: str | None = None
+) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = environment.client("stepfunctions").list_executions(
+        stateMachineArn=machine, **({"statusFilter": status} if status else {})
+    )["executions"]
+    return found

@@ -1,0 +1,1 @@
+"""Simulated drivers: their photographs, and when they come."""

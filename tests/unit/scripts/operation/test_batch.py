@@ -1,0 +1,185 @@
+"""How a batch is started, followed and summed up."""
+
+import json
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from lambdas.common.messages import image_id
+from scripts.errors import UserError
+from scripts.operation import batch
+from scripts.operation.batch import State
+from tests.unit.scripts.operation.conftest import TABLE, UPLOADS
+
+MACHINE = "arn:aws:states:us-east-1:123456789012:stateMachine:scones-dev-batch"
+OUTPUTS = {
+    "uploads_bucket": UPLOADS,
+    "decisions_table": TABLE,
+    "batch_state_machine_arn": MACHINE,
+}
+BEGAN = datetime(2026, 11, 7, 12, tzinfo=UTC)
+
+
+@pytest.fixture
+def table(aws, dev):
+    dynamodb = dev.client("dynamodb")
+    dynamodb.create_table(
+        TableName=TABLE,
+        KeySchema=[{"AttributeName": "image_id", "KeyType": "HASH"}],
+        AttributeDefinitions=[{"AttributeName": "image_id", "AttributeType": "S"}],
+        BillingMode="PAY_PER_REQUEST",
+    )
+    return dynamodb
+
+
+@pytest.fixture
+def machine(aws):
+    """A state machine that nothing runs in."""
+    aws.answers["ListExecutions"] = {"executions": []}
+    aws.answers["StartExecution"] = {"executionArn": f"{MACHINE}:x", "startDate": BEGAN}
+    return aws
+
+
+@pytest.fixture
+def start(dev, bucket, uploads, table, machine):
+    """start(source): the batch."""
+    return lambda source: batch.start(dev, OUTPUTS, bucket, source, lambda _: None)
+
+
+def ended(**changed):
+    state = State("20261107-120000", "SUCCEEDED", 2, 1, 3, BEGAN, 60.0)
+    return State(**{**vars(state), **changed})
+
+
+def test_only_pictures_without_a_decision_are_asked_for(start, uploads, table, bucket, machine):
+    versions = {
+        key: uploads.put_object(Bucket=UPLOADS, Key=key, Body=b"x")["VersionId"]
+        for key in ("incoming/a.jpg", "incoming/b.jpg", "incoming/c.jpg")
+    }
+    decided = image_id(UPLOADS, "incoming/b.jpg", versions["incoming/b.jpg"])
+    table.put_item(TableName=TABLE, Item={"image_id": {"S": decided}})
+    made = start(f"s3://{UPLOADS}/incoming/")
+    assert (made.asked, made.decided, made.pending) == (3, 1, 2)
+    (request,) = machine.made("StartExecution")
+    assert request["name"] == made.id
+    given = json.loads(request["input"])
+    assert given["results"] == f"batches/{made.id}/results"
+    lines = [json.loads(line) for line in bucket.read(given["manifest"]).splitlines()]
+    assert lines == [
+        {"s3_bucket": UPLOADS, "s3_key": key, "version_id": versions[key]}
+        for key in ("incoming/a.jpg", "incoming/c.jpg")
+    ]
+
+
+def test_nothing_is_started_when_everything_has_a_decision(start, uploads, table, machine, bucket):
+    version = uploads.put_object(Bucket=UPLOADS, Key="incoming/a", Body=b"x")["VersionId"]
+    decided = image_id(UPLOADS, "incoming/a", version)
+    table.put_item(TableName=TABLE, Item={"image_id": {"S": decided}})
+    assert start(f"s3://{UPLOADS}/incoming/").pending == 0
+    assert machine.made("StartExecution") == []
+    assert bucket.keys("batches/") == []
+
+
+def test_an_empty_source_is_a_mistake(start, machine):
+    with pytest.raises(UserError, match=r"There is no picture in s3://"):
+        start(f"s3://{UPLOADS}/incoming/")
+    assert machine.made("StartExecution") == []
+
+
+def test_one_batch_at_a_time(start, machine):
+    running = {
+        "executionArn": f"{MACHINE}:x",
+        "stateMachineArn": MACHINE,
+        "name": "20261107-110000",
+        "status": "RUNNING",
+        "startDate": BEGAN,
+    }
+    machine.answers["ListExecutions"] = {"executions": [running]}
+    with pytest.raises(UserError, match=r"Batch 20261107-110000 is under way.*batch\.status"):
+        start(f"s3://{UPLOADS}/incoming/")
+
+
+def test_without_an_endpoint_there_is_no_batch(dev, bucket):
+    with pytest.raises(UserError, match="No endpoint is deployed yet"):
+        batch.start(dev, {}, bucket, "anything", lambda _: None)
+
+
+def test_its_state_is_that_of_its_map_run(dev, aws):
+    aws.answers["DescribeExecution"] = {
+        "executionArn": f"{MACHINE}:x",
+        "stateMachineArn": MACHINE,
+        "status": "SUCCEEDED",
+        "startDate": BEGAN,
+        "stopDate": BEGAN + timedelta(minutes=1),
+    }
+    aws.answers["ListMapRuns"] = {"mapRuns": [{"mapRunArn": "arn:run"}]}
+    counts = {"succeeded": 5, "failed": 1, "timedOut": 1, "aborted": 1, "total": 8}
+    aws.answers["DescribeMapRun"] = {"itemCounts": counts}
+    found = batch.state(dev, OUTPUTS, "x")
+    assert (found.classified, found.failed, found.total, found.seconds) == (5, 3, 8, 60.0)
+    assert not found.is_running
+
+
+@pytest.fixture
+def results(bucket):
+    """Two results and a failure, as Step Functions writes them."""
+    folder = "batches/20261107-120000"
+    bucket.write_json(f"{folder}/batch.json", {"source": "here", "asked": 5, "decided": 1})
+    files = {"SUCCEEDED": [], "FAILED": [], "PENDING": []}
+    lines = {
+        "SUCCEEDED": [
+            {"decision": "accepted", "label": "bicycle"},
+            {"decision": "review", "label": "motorcycle"},
+        ],
+        "FAILED": [
+            {
+                "Input": json.dumps({"s3_key": "incoming/c.jpg"}),
+                "Error": "EndpointTimeout",
+                "Cause": '{"errorMessage": "no answer\\nin time"}',
+            }
+        ],
+    }
+    for status, found in lines.items():
+        key = f"{folder}/results/uuid/{status}_0.jsonl"
+        body = "".join(json.dumps(line) + "\n" for line in found).encode()
+        bucket.s3.put_object(Bucket=bucket.name, Key=key, Body=body)
+        files[status].append({"Key": key, "Size": len(body)})
+    bucket.write_json(f"{folder}/results/uuid/manifest.json", {"ResultFiles": files})
+
+
+def test_a_summary_counts_decisions_failures_and_what_is_missing(bucket, results):
+    found = batch.summary(bucket, ended())
+    assert found["decisions"] == {"accepted": 1, "review": 1}
+    assert found["accepted_labels"] == {"bicycle": 1}
+    assert found["errors"] == {"EndpointTimeout": 1}
+    (failure,) = found["failures"]
+    assert failure == {
+        "key": "incoming/c.jpg",
+        "error": "EndpointTimeout",
+        "cause": "no answer in time",
+    }
+    assert found["missing"] == 1
+    assert bucket.read_json("batches/20261107-120000/summary.json") == found
+
+
+def test_a_summary_in_words_has_every_number(bucket, results):
+    first, *others = batch.describe(batch.summary(bucket, ended()))
+    assert first == (
+        "5 pictures: 1 had a decision, 4 were to be classified: 1 accepted, 1 review, "
+        "1 failed, 1 missing."
+    )
+    assert others[0] == "  EndpointTimeout: 1"
+    assert others[1] == "  incoming/c.jpg: EndpointTimeout: no answer in time"
+    assert others[2].startswith("  results: s3://scones-dev-artifacts/batches/")
+
+
+def test_a_batch_that_was_stopped_before_it_wrote_anything_misses_everything(bucket):
+    document = {"source": "here", "asked": 5, "decided": 1}
+    bucket.write_json("batches/20261107-120000/batch.json", document)
+    assert batch.summary(bucket, ended(status="ABORTED"))["missing"] == 4
+
+
+def test_an_unknown_batch_is_a_mistake(dev, aws, aws_error):
+    aws.answers["DescribeExecution"] = aws_error("ExecutionDoesNotExist")
+    with pytest.raises(UserError, match=r"There is no batch x: invoke batch\.status --env dev"):
+        batch.state(dev, OUTPUTS, "x")
