@@ -12,6 +12,11 @@ cloud.add_task(local.cloud_faults, "faults")  # type: ignore[arg-type]
 cloud.add_task(local.cloud_fault, "fault")
 cloud.add_task(local.cloud_heal, "heal")  # type: ignore[arg-type]
 
+endpoint = Collection("endpoint")
+endpoint.add_task(traffic.endpoint, "deploy", default=True)
+endpoint.add_task(traffic.start, "start")
+endpoint.add_task(traffic.stop, "stop")
+
 batches = Collection("batch")
 batches.add_task(batch.run, "run", default=True)
 batches.add_task(batch.status, "status")
@@ -28,7 +33,6 @@ namespace = Collection(
     model.models,
     model.approve,
     model.reject,
-    traffic.endpoint,
     traffic.rollback,
     traffic.retrain,
     infrastructure.deploy,
@@ -45,5 +49,6 @@ namespace = Collection(
     development.gameday,
     development.bench,
     batches,
+    endpoint,
     cloud,
 )

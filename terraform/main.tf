@@ -108,6 +108,18 @@ module "monitoring" {
   prefix   = local.prefix
   function = module.functions[0].functions["monitor"]
   schedule = var.monitor_schedule
+  enabled  = !var.endpoint_stopped
+}
+
+module "scaling" {
+  source = "./modules/scaling"
+  count  = local.has_endpoint && !var.endpoint_stopped ? 1 : 0
+
+  prefix           = local.prefix
+  endpoint_name    = var.endpoint_name
+  endpoint_variant = var.endpoint_variant
+  limits           = var.endpoint_scaling
+  nights           = var.endpoint_nights
 }
 
 module "workflow" {
@@ -123,6 +135,7 @@ module "workflow" {
   artifacts_bucket        = module.storage.artifacts_bucket
   event_prefix            = local.upload_prefixes.by_event
   batch_limits            = var.batch_limits
+  takes_uploads           = !var.endpoint_stopped
   decisions_table         = module.storage.decisions_table
   review_queue_url        = module.storage.review_queue_url
   failures_queue_url      = module.storage.failures_queue_url
@@ -150,4 +163,5 @@ module "observability" {
   latency_threshold_ms = var.latency_threshold_ms
   rollback_limits      = var.rollback_limits
   rollback_timing      = var.rollback_timing
+  silent               = var.endpoint_stopped
 }

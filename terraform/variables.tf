@@ -78,6 +78,50 @@ variable "endpoint_variant" {
   }
 }
 
+variable "endpoint_stopped" {
+  description = "Whether the endpoint is switched off for a while (invoke endpoint.stop): uploads wait in their bucket, and neither the monitor nor an alarm says anything. The record of deployment sets it."
+  type        = bool
+  default     = false
+}
+
+variable "endpoint_scaling" {
+  description = "How many instances serve: at least and at most, the invocations per instance and minute to aim at, and the seconds to wait after a change in either direction. 3,000 a minute are half of what one core of the two was measured to answer here, so that the second instance comes before the first is busy. An update as a canary needs two instances."
+  type = object({
+    minimum                  = optional(number, 2)
+    maximum                  = optional(number, 4)
+    invocations_per_instance = optional(number, 3000)
+    scale_out_cooldown_s     = optional(number, 60)
+    scale_in_cooldown_s      = optional(number, 300)
+  })
+  default = {}
+
+  validation {
+    condition     = var.endpoint_scaling.minimum >= 1 && var.endpoint_scaling.maximum >= var.endpoint_scaling.minimum
+    error_message = "endpoint_scaling.minimum must be at least 1, and maximum no less than that."
+  }
+
+  validation {
+    condition     = var.endpoint_scaling.invocations_per_instance > 0 && min(var.endpoint_scaling.scale_out_cooldown_s, var.endpoint_scaling.scale_in_cooldown_s) >= 0
+    error_message = "endpoint_scaling.invocations_per_instance must be above 0, and no cool-down may be negative."
+  }
+}
+
+variable "endpoint_nights" {
+  description = "Fewer instances at night: when it begins and ends, such as cron(0 20 * * ? *), in which time zone, and the least number of instances then. null: nights are as days. While a night lasts, a plan shows its minimum as a change; applying it ends the night early."
+  type = object({
+    begin    = string
+    end      = string
+    timezone = optional(string, "Etc/UTC")
+    minimum  = optional(number, 1)
+  })
+  default = null
+
+  validation {
+    condition     = var.endpoint_nights == null ? true : alltrue([for moment in [var.endpoint_nights.begin, var.endpoint_nights.end] : can(regex("^cron\\(.+\\)$", moment))])
+    error_message = "endpoint_nights.begin and .end must be cron expressions, such as cron(0 20 * * ? *)."
+  }
+}
+
 variable "labels" {
   description = "Classes in the order of the model's scores."
   type        = list(string)

@@ -31,7 +31,7 @@ def run(_: Context, source: str, env: str = DEFAULT_ENV, wait: bool = True) -> N
     if not batch.pending:
         screen.print("There is nothing left to classify.")
         return
-    status = environment.command(f"batch.status {batch.id}")
+    status = environment.command(f"batch.status --id {batch.id}")
     screen.print(f"Batch {batch.id}. It runs on without this command: {status}")
     if not wait:
         return
@@ -41,16 +41,13 @@ def run(_: Context, source: str, env: str = DEFAULT_ENV, wait: bool = True) -> N
     _tell(environment.command("redrive"), provisioned, screen, ended)
 
 
-@task(
-    positional=["batch"],
-    help={"batch": "its id; without one, the newest are listed", "env": ENV_HELP},
-)
+@task(help={"id": "of one batch; without it, the newest are listed", "env": ENV_HELP})
 @friendly
-def status(_: Context, batch: str = "", env: str = DEFAULT_ENV) -> None:
+def status(_: Context, id: str | None = None, env: str = DEFAULT_ENV) -> None:
     """Show how far a batch is, and what came of it."""
     environment, screen = use(env), Screen()
     provisioned = pipeline.open_provisioned(environment)
-    ids = [batch] if batch else batch_module.latest(environment, provisioned.outputs)
+    ids = [id] if id else batch_module.latest(environment, provisioned.outputs)
     if not ids:
         screen.print(f"There is no batch yet: {environment.command('batch SOURCE')}")
         return
@@ -66,7 +63,7 @@ def status(_: Context, batch: str = "", env: str = DEFAULT_ENV) -> None:
             for item in states
         ],
     )
-    if batch and not states[0].is_running:
+    if id and not states[0].is_running:
         _tell(environment.command("redrive"), provisioned, screen, states[0])
 
 

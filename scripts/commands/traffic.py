@@ -20,7 +20,7 @@ from scripts.commands import (
 )
 from scripts.console import Screen
 from scripts.evaluation.gate import Rule
-from scripts.serving import registry, release
+from scripts.serving import registry, release, switch
 from scripts.serving.endpoint import Fleet
 from scripts.serving.rollout import CANARY, Rollout
 from scripts.training.train import EFFICIENTNET
@@ -63,6 +63,24 @@ def endpoint(
         fleet=fleet,
         override=override,
     )
+
+
+@task(help={"env": ENV_HELP})
+@friendly
+def stop(_: Context, env: str = DEFAULT_ENV) -> None:
+    """Switch the endpoint off for a while; uploads wait meanwhile."""
+    environment, screen = use(env), Screen()
+    pipeline.build_packages(environment, screen)
+    switch.stop(environment, pipeline.open_provisioned(environment), screen)
+
+
+@task(help={"env": ENV_HELP})
+@friendly
+def start(_: Context, env: str = DEFAULT_ENV) -> None:
+    """Switch the endpoint on again, as it was."""
+    environment, screen = use(env), Screen()
+    pipeline.build_packages(environment, screen)
+    switch.start(environment, pipeline.open_provisioned(environment), screen)
 
 
 @task(help={"env": ENV_HELP, "reason": "why; recorded with the version that is left"})

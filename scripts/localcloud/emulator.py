@@ -29,6 +29,7 @@ from scripts.localcloud import (
     emulated_iam,
     emulated_map,
     emulated_queue_metrics,
+    emulated_retries,
 )
 
 ENVIRONMENTS_A_FUNCTION = 4
@@ -167,6 +168,7 @@ def start() -> None:
     emulated_cloudwatch.mend()
     emulated_iam.mend()
     emulated_map.mend()
+    emulated_retries.mend()
     emulated_queue_metrics.publish()
     emulated_execution_metrics.publish()
     emulated_function_metrics.publish()

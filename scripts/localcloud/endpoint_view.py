@@ -53,6 +53,15 @@ def pending(
     }
 
 
+def resizing(fleet: Fleet) -> dict[str, Any]:
+    """While the fleet that serves gets other numbers of instances."""
+    more = {name: fleet.wanted[name] - count for name, count in fleet.running.items()}
+    stage = {name: launching({name: count})[name] for name, count in more.items() if count > 0}
+    stage |= {name: deleting({name: -count})[name] for name, count in more.items() if count <= 0}
+    variants = _variants(fleet.desired, fleet.running, stage)
+    return {"EndpointStatus": "Updating", "FailureReason": None, "ProductionVariants": variants}
+
+
 def terminating(blue: Fleet) -> dict[str, Any]:
     """While the fleet that served before is stopped."""
     return {"ProductionVariants": _variants(blue.desired, blue.running, deleting(blue.running))}

@@ -9,7 +9,7 @@ from typing import Any
 from scripts.localcloud import endpoint_view as view
 from scripts.localcloud import launch, rollback_alarms, strategy
 from scripts.localcloud.aws import Aws
-from scripts.localcloud.fleet import Invocation
+from scripts.localcloud.fleet import Fleet, Invocation
 from scripts.localcloud.hosting import Answer
 from scripts.localcloud.objects import split_s3_uri
 from scripts.localcloud.protocol import ServiceError
@@ -82,6 +82,39 @@ class Endpoints:
         _in_background(self._update, record, config, desired, plan)
         return {"EndpointArn": record.arn}
 
+    def change_capacities(self, request: dict[str, Any]) -> dict[str, Any]:
+        """Other numbers of instances and other weights, of the fleet that serves."""
+        record = self._records.get(ENDPOINT, request["EndpointName"])
+        changes = {item["VariantName"]: item for item in request["DesiredWeightsAndCapacities"]}
+        with record.lock:
+            _require(record, {"InService"})
+            fleet = self._traffic[record.name].fleet
+            if unknown := changes.keys() - fleet.variants.keys():
+                raise ServiceError("ValidationException", f"There is no variant {min(unknown)}.")
+            for name, change in changes.items():
+                now = fleet.variants[name].desired
+                fleet.variants[name].desired = Desired(
+                    change.get("DesiredInstanceCount", now.instances),
+                    change.get("DesiredWeight", now.weight),
+                )
+            record.update(**view.resizing(fleet))
+        _in_background(self._resize, record, fleet)
+        return {"EndpointArn": record.arn}
+
+    def instances(self, name: str, variant: str) -> int | None:
+        """How many instances a variant has; None while it is not there, or changes."""
+        record = self._records.by_arn(self._records.arn(ENDPOINT, name))
+        traffic = self._traffic.get(name)
+        if record is None or traffic is None or record.status != "InService":
+            return None
+        found = traffic.fleet.variants.get(variant)
+        return found.running if found else None
+
+    def resize(self, name: str, variant: str, count: int) -> None:
+        """Give a variant another number of instances, as Application Auto Scaling does."""
+        change = {"VariantName": variant, "DesiredInstanceCount": count}
+        self.change_capacities({"EndpointName": name, "DesiredWeightsAndCapacities": [change]})
+
     def delete(self, request: dict[str, Any]) -> dict[str, Any]:
         record = self._records.get(ENDPOINT, request["EndpointName"])
         with record.lock:
@@ -127,6 +160,14 @@ class Endpoints:
             green = launch.prepare(self._aws, self._records, record.name, config, desired)
             tripped = functools.partial(rollback_alarms.tripped, self._aws, plan.alarms)
             Update(record, self._traffic[record.name], green, plan, tripped).run()
+
+    def _resize(self, record: Record, fleet: Fleet) -> None:
+        """Start what is missing before it takes requests, and stop what is too much afterwards."""
+        with _failing(record, "InService"):
+            fleet.grow(fleet.wanted)
+            fleet.serve(fleet.wanted)
+            fleet.shrink(fleet.wanted)
+            record.update(**view.settled(fleet))
 
     def _delete(self, record: Record) -> None:
         try:

@@ -146,7 +146,8 @@ class Variant:
                 )
             )
         overhead_s = time.perf_counter() - arrived - model_s
-        self._metrics.add(Measurement(answer.status, model_s, overhead_s))
+        serving = max(self._serving, 1)
+        self._metrics.add(Measurement(answer.status, model_s, overhead_s, 1 / serving))
 
 
 class Fleet:

@@ -13,16 +13,19 @@ VALUES_A_DATUM = 150  # PutMetricData's limit
 
 @dataclass(frozen=True)
 class Measurement:
-    """One invocation: the status the model answered with (0: none in time), and its times."""
+    """One invocation: the status the model answered with (0: none in time), its times, and its
+    part in what each instance gets."""
 
     status: int
     model_s: float
     overhead_s: float
+    per_instance: float = 1.0
 
     def values(self) -> dict[str, float]:
         """Value by metric name. SageMaker's latencies are in microseconds."""
         return {
             "Invocations": 1.0,
+            "InvocationsPerInstance": self.per_instance,
             "Invocation4XXErrors": float(400 <= self.status < 500),
             "Invocation5XXErrors": float(self.status == 0 or self.status >= 500),
             "ModelLatency": self.model_s * 1e6,

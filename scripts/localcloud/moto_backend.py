@@ -6,24 +6,48 @@ Most of them are moto's.
 import json
 import os
 import threading
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from scripts.environment import DEFAULT_REGION
 from scripts.localcloud.model_registry import ModelRegistry
 from scripts.localcloud.protocol import ServiceError, encode
 from scripts.localcloud.records import ACCOUNT_ID
+from scripts.localcloud.scaling import METRIC, Policy, Target
 
 _SERVICE_LINKED_ROLE = (
     f"arn:aws:iam::{ACCOUNT_ID}:role/aws-service-role/"
     "sagemaker.application-autoscaling.amazonaws.com/"
     "AWSServiceRoleForApplicationAutoScaling_SageMakerEndpoint"
 )
+_DIMENSION = "sagemaker:variant:DesiredInstanceCount"
 _NOTHING_SUSPENDED = {
     "DynamicScalingInSuspended": False,
     "DynamicScalingOutSuspended": False,
     "ScheduledScalingSuspended": False,
 }
+
+
+def _policy(configuration: Mapping[str, Any]) -> Policy:
+    return Policy(
+        target=float(configuration["TargetValue"]),
+        out_cooldown_s=float(configuration.get("ScaleOutCooldown", 300)),
+        in_cooldown_s=float(configuration.get("ScaleInCooldown", 300)),
+        scales_in=not configuration.get("DisableScaleIn"),
+    )
+
+
+def _refuse_unknown_policy(request: Mapping[str, Any]) -> None:
+    """Only what is really done here may be asked for."""
+    metric = (
+        request.get("TargetTrackingScalingPolicyConfiguration", {})
+        .get("PredefinedMetricSpecification", {})
+        .get("PredefinedMetricType")
+    )
+    if metric != METRIC:
+        raise ServiceError(
+            "ValidationException", f"The local cloud tracks {METRIC} only, and nothing else."
+        )
 
 
 class Moto:
@@ -66,8 +90,8 @@ class AutoScaling:
     That is the tags of scalable targets, and the role and state that AWS gives them.
     """
 
-    def __init__(self, moto: Moto) -> None:
-        self._moto = moto
+    def __init__(self, moto: Moto, activities: Callable[[], list[dict[str, Any]]]) -> None:
+        self._moto, self._activities = moto, activities
         self._tags: dict[str, dict[str, str]] = {}
 
     def answer(
@@ -81,17 +105,48 @@ class AutoScaling:
         """Status and body of the answer to a request that conforms to the service model."""
         if operation in ("ListTagsForResource", "TagResource", "UntagResource"):
             return 200, json.dumps(self._change_tags(operation, request)).encode()
+        if operation == "PutScalingPolicy":
+            _refuse_unknown_policy(request)
+        if operation == "DescribeScalingActivities":
+            wanted = request.get("ResourceId")
+            found = [one for one in self._activities() if wanted in (None, one["ResourceId"])]
+            return 200, json.dumps({"ScalingActivities": found}).encode()
         status, answer = self._moto.answer(path, headers, body)
         if operation == "RegisterScalableTarget" and status == 200:
             tags = self._tags.setdefault(json.loads(answer)["ScalableTargetARN"], {})
             tags.update(request.get("Tags", {}))
         if operation == "DescribeScalableTargets" and status == 200:
-            found = json.loads(answer)
-            for target in found["ScalableTargets"]:
+            document = json.loads(answer)
+            for target in document["ScalableTargets"]:
                 target["RoleARN"] = target["RoleARN"] or _SERVICE_LINKED_ROLE
                 target["SuspendedState"] = target["SuspendedState"] or _NOTHING_SUSPENDED
-            answer = json.dumps(found).encode()
+            answer = json.dumps(document).encode()
         return status, answer
+
+    def targets(self) -> list[Target]:
+        """The variants that are registered, with their policies of the kind that is known here."""
+        from moto.applicationautoscaling.models import applicationautoscaling_backends
+
+        backend = applicationautoscaling_backends[ACCOUNT_ID][DEFAULT_REGION]
+        found = []
+        for resource, target in list(backend.targets.get(_DIMENSION, {}).items()):
+            configurations = [
+                one.target_tracking_scaling_policy_configuration
+                for one in list(backend.policies.values())
+                if one.resource_id == resource
+            ]
+            suspended: Any = target.suspended_state or _NOTHING_SUSPENDED
+            found.append(
+                Target(
+                    resource,
+                    int(target.min_capacity or 0),
+                    int(target.max_capacity or 0),
+                    tuple(map(_policy, filter(None, configurations))),
+                    bool(suspended.get("DynamicScalingOutSuspended")),
+                    bool(suspended.get("DynamicScalingInSuspended")),
+                )
+            )
+        return found
 
     def _change_tags(self, operation: str, request: dict[str, Any]) -> dict[str, Any]:
         arn = request["ResourceARN"]

@@ -30,7 +30,7 @@ class SageMaker:
     """The control plane's operations by name, and the endpoints for the runtime."""
 
     def __init__(self, aws: Aws) -> None:
-        self._aws = aws
+        self.aws = aws
         self._records = Records(aws.region)
         self.endpoints = Endpoints(aws, self._records)
         training = TrainingJobs(aws, self._records)
@@ -47,6 +47,7 @@ class SageMaker:
             "DeleteEndpointConfig": self._deleter(ENDPOINT_CONFIG),
             "CreateEndpoint": self.endpoints.create,
             "UpdateEndpoint": self.endpoints.update,
+            "UpdateEndpointWeightsAndCapacities": self.endpoints.change_capacities,
             "DeleteEndpoint": self.endpoints.delete,
             "ListTags": self._list_tags,
             "AddTags": self._add_tags,
@@ -79,7 +80,7 @@ class SageMaker:
             )
         bucket, key = split_s3_uri(uri)
         try:
-            self._aws.s3.head_object(Bucket=bucket, Key=key)
+            self.aws.s3.head_object(Bucket=bucket, Key=key)
         except ClientError:
             message = f"Could not find model data at {uri}."
             raise ServiceError("ValidationException", message) from None

@@ -21,6 +21,7 @@ from scripts.localcloud.protocol import (
     service_model,
 )
 from scripts.localcloud.sagemaker import SageMaker
+from scripts.localcloud.scaling import Scaler
 
 MAX_BODY_BYTES = 6_291_456  # InvokeEndpoint's limit, also ample for every control request
 _INVOCATION = re.compile(r"/endpoints/([^/]+)/invocations")
@@ -50,7 +51,12 @@ class Server(ThreadingHTTPServer):
         self.sagemaker = sagemaker
         self.faults_file = faults_file
         self.moto = Moto()
-        self.auto_scaling = AutoScaling(self.moto)
+        endpoints = sagemaker.endpoints
+        self.auto_scaling = AutoScaling(self.moto, lambda: self.scaler.activities)
+        self.scaler = Scaler(
+            sagemaker.aws, self.auto_scaling.targets, endpoints.instances, endpoints.resize
+        )
+        self.scaler.start()
         super().__init__(("127.0.0.1", 0), _Handler)
 
     def handle_error(self, request: Any, client_address: Any) -> None:

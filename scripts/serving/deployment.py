@@ -19,7 +19,8 @@ class Deployment:
 
     `evaluation` is the evaluation's document, see scripts/evaluation/evaluate.py, for the report.
     `version` is the model's in the registry; `override` says why a model that the gate had not
-    approved was deployed all the same.
+    approved was deployed all the same. While the endpoint is switched off, `stopped_config` is the
+    endpoint configuration to start it with again.
     """
 
     endpoint_name: str
@@ -34,6 +35,7 @@ class Deployment:
     stand_in: bool = False
     version: int | None = None
     override: str | None = None
+    stopped_config: str | None = None
 
 
 def load(bucket: Bucket) -> Deployment | None:
@@ -76,6 +78,7 @@ def write_var_file(environment: Environment, deployment: Deployment | None) -> P
                 "labels": list(deployment.labels),
                 "confidence_threshold": deployment.confidence_threshold,
                 "image_size_px": deployment.image_size_px,
+                "endpoint_stopped": deployment.stopped_config is not None,
             },
             indent=2,
         )

@@ -182,6 +182,32 @@ def capture_config(bucket: Bucket, percentage: int) -> dict[str, Any]:
     }
 
 
+def config_of(environment: Environment) -> str | None:
+    """The configuration that the environment's endpoint serves, or None when there is none."""
+    found = _describe(environment.client("sagemaker"), environment.prefix)
+    return str(found["EndpointConfigName"]) if found else None
+
+
+def stop(environment: Environment, config: str, say: Say) -> None:
+    """Delete the endpoint, once it changes no more; its configuration stays."""
+    sagemaker, name = environment.client("sagemaker"), environment.prefix
+    if _settled(sagemaker, name, config, say):
+        say("deleting")
+        sagemaker.delete_endpoint(EndpointName=name)
+        while _describe(sagemaker, name):
+            time.sleep(POLL_S)
+
+
+def start(environment: Environment, config: str, labels: Sequence[str], say: Say) -> None:
+    """Create the endpoint from a configuration that is there, and wait until it answers."""
+    sagemaker, name = environment.client("sagemaker"), environment.prefix
+    if _settled(sagemaker, name, config, say) is None:
+        sagemaker.create_endpoint(EndpointName=name, EndpointConfigName=config)
+        say("creating")
+    _await_in_service(sagemaker, name, config, say)
+    _smoke_test(environment, name, labels)
+
+
 def status(sagemaker: Any, name: str) -> str | None:
     """The endpoint's status, or None when there is no such endpoint."""
     found = _describe(sagemaker, name)

@@ -24,6 +24,9 @@ alarm_timing = { period_s = 10, long_period_s = 30, monitor_period_s = 60 }
 # Two cores serve no more than this at a time.
 batch_limits = { concurrency = 8 }
 
+# A model server is one of few processes on few cores. AWS's minute lasts 3 s here.
+endpoint_scaling = { invocations_per_instance = 1200, scale_out_cooldown_s = 5, scale_in_cooldown_s = 25 }
+
 # EventBridge has no shorter rate. Windows may be of seconds: `invoke monitor` looks at once.
 monitor_schedule        = "rate(1 minute)"
 monitor_metric_period_s = 1

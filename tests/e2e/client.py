@@ -21,7 +21,7 @@ RATE = 20.0  # requests a second, of all threads together
 def aws(cloud: Path, service: str, **options: Any) -> Any:
     """A client of the local cloud in that folder."""
     endpoints = json.loads((cloud / "cloud.json").read_text())["endpoints"]
-    name = f"AWS_ENDPOINT_URL_{service.upper().replace('-', '_')}"
+    name = f"AWS_ENDPOINT_URL_{service.replace('autos', 'auto-s').upper().replace('-', '_')}"
     return boto3.client(
         service,
         endpoint_url=endpoints.get(name, endpoints["AWS_ENDPOINT_URL"]),

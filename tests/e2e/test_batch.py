@@ -96,7 +96,9 @@ def test_results_are_json_lines_and_the_summary_names_them(runs, deployed, folde
         for item in s3.list_objects_v2(Bucket=ARTIFACTS, Prefix="batches/")["Contents"]
         if item["Key"].endswith("summary.json")
     ]
-    summary = json.loads(s3.get_object(Bucket=ARTIFACTS, Key=min(keys))["Body"].read())
+    documents = [s3.get_object(Bucket=ARTIFACTS, Key=key)["Body"].read() for key in keys]
+    of_folder = [one for one in map(json.loads, documents) if one["source"] == str(folder)]
+    summary = next(one for one in of_folder if not one["decided_before"])
     assert (summary["asked"], summary["failed"], summary["missing"]) == (PICTURES, FAILING, 0)
     (uri,) = summary["results"]
     body = s3.get_object(Bucket=ARTIFACTS, Key=uri.removeprefix(f"s3://{ARTIFACTS}/"))["Body"]
@@ -111,7 +113,7 @@ def test_its_progress_can_be_asked_for(runs, deployed) -> None:
     newest, first = listed[1].split(), listed[2].split()
     assert newest[1:5] == ["SUCCEEDED", "1", "0", "1"]
     assert first[1:5] == ["SUCCEEDED", "23", "1", "24"]
-    one = deployed.invoke("batch.status", first[0])
+    one = deployed.invoke("batch.status", "--id", first[0])
     assert (one.returncode, "1 failed, 0 missing" in one.stdout) == (1, True)
 
 
@@ -121,7 +123,7 @@ def test_a_batch_whose_starter_went_away_goes_on(deployed, world, folder) -> Non
     (more / "a.png").write_bytes(encoded(stripes(99), "PNG"))
     started = deployed.invoke("batch", str(more), "--no-wait")
     assert started.returncode == 0, started.stdout + started.stderr
-    batch = re.search(r"batch.status (\S+)", started.stdout)[1]
-    while " RUNNING " in (status := deployed.invoke("batch.status", batch)).stdout:
+    batch = re.search(r"batch.status --id (\S+)", started.stdout)[1]
+    while " RUNNING " in (status := deployed.invoke("batch.status", "--id", batch)).stdout:
         pass
     assert "1 were to be classified: 1 accepted" in status.stdout or "1 review" in status.stdout

@@ -14,7 +14,7 @@ from scripts.environment import ROOT, TERRAFORM
 
 DOCS = ROOT / "docs"
 PAGE = (DOCS / "aws-requirements.md").read_text()
-POLICIES = ("provision", "operate")
+POLICIES = ("provision", "operate", "scale")
 MANAGED_POLICY_CHARACTERS = 6144  # IAM's limit, which does not count white space
 LONGEST = {
     "PREFIX": "scones-production01",
@@ -29,6 +29,7 @@ ELSEWHERE = {"localcloud", "demo", "security", "algorithm"}
 ACTIONS = {
     "lambda:Invoke": "lambda:InvokeFunction",
     "s3:DeleteObjects": "s3:DeleteObject",
+    "s3:HeadObject": "s3:GetObject",
     "s3:ListBuckets": "s3:ListAllMyBuckets",
     "s3:ListMultipartUploads": "s3:ListBucketMultipartUploads",
     "s3:ListObjectVersions": "s3:ListBucketVersions",

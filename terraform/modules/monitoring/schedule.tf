@@ -4,6 +4,7 @@ resource "aws_cloudwatch_event_rule" "monitor" {
   name                = "${var.prefix}-monitor"
   description         = "It is time to look at what was captured"
   schedule_expression = var.schedule
+  state               = var.enabled ? "ENABLED" : "DISABLED"
 }
 
 resource "aws_cloudwatch_event_target" "monitor" {

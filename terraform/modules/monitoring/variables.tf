@@ -12,3 +12,9 @@ variable "schedule" {
   description = "How often it runs, as EventBridge's rate(…)."
   type        = string
 }
+
+variable "enabled" {
+  description = "Whether it runs: there is nothing to look at while the endpoint is switched off."
+  type        = bool
+  default     = true
+}

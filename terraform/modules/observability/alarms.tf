@@ -29,6 +29,8 @@ resource "aws_cloudwatch_metric_alarm" "this" {
   threshold           = each.value.threshold
   treat_missing_data  = each.value.missing
 
+  actions_enabled = !var.silent
+
   alarm_actions = [aws_sns_topic.this["alarms"].arn]
   ok_actions    = [aws_sns_topic.this["alarms"].arn]
 

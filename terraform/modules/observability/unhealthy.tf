@@ -16,6 +16,8 @@ resource "aws_cloudwatch_composite_alarm" "unhealthy" {
   alarm_description = local.descriptions["unhealthy"]
   alarm_rule        = join(" OR ", [for name, alarm in aws_cloudwatch_metric_alarm.this : "ALARM(${alarm.alarm_name})" if local.alarms[name].severity == "page"])
 
+  actions_enabled = !var.silent
+
   # To both topics: where nobody is paged, somebody is at least told.
   alarm_actions = values(aws_sns_topic.this)[*].arn
   ok_actions    = values(aws_sns_topic.this)[*].arn

@@ -84,3 +84,9 @@ variable "rollback_timing" {
     datapoints_to_alarm = number
   })
 }
+
+variable "silent" {
+  description = "Whether no alarm tells anybody: the endpoint is switched off on purpose."
+  type        = bool
+  default     = false
+}

@@ -1,6 +1,7 @@
 resource "aws_cloudwatch_event_rule" "uploads" {
   name        = "${var.prefix}-uploads"
   description = "A photograph arrived under ${var.event_prefix}"
+  state       = var.takes_uploads ? "ENABLED" : "DISABLED"
 
   event_pattern = jsonencode({
     source      = ["aws.s3"]

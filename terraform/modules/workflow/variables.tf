@@ -37,6 +37,12 @@ variable "artifacts_bucket" {
   type        = string
 }
 
+variable "takes_uploads" {
+  description = "Whether an upload starts an execution; otherwise it waits in its bucket for a batch."
+  type        = bool
+  default     = true
+}
+
 variable "batch_limits" {
   description = "How many photographs of a batch are classified at a time, and the percentage that may fail before it is given up."
   type = object({

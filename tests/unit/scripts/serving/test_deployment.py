@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import re
 from dataclasses import replace
@@ -77,7 +78,7 @@ def test_a_record_from_before_versions_and_overrides_can_still_be_read(
 ) -> None:
     deployment.save(bucket, deployed)
     document = bucket.read_json("deployments/current.json")
-    for name in ("stand_in", "version", "override"):
+    for name in ("stand_in", "version", "override", "stopped_config"):
         del document[name]
     bucket.write_json("deployments/current.json", document)
     assert deployment.load(bucket) == deployed
@@ -94,7 +95,16 @@ def test_terraform_is_given_exactly_what_the_deployment_decided(
         "labels": ["bicycle", "motorcycle"],
         "confidence_threshold": 0.8125,
         "image_size_px": 128,
+        "endpoint_stopped": False,
     }
+
+
+def test_terraform_is_told_that_the_endpoint_is_switched_off(
+    build: Path, dev: Environment, deployed: Deployment
+) -> None:
+    path = deployment.write_var_file(dev, dataclasses.replace(deployed, stopped_config="config-1"))
+    assert path
+    assert json.loads(path.read_text())["endpoint_stopped"] is True
 
 
 def test_every_variable_of_the_file_is_one_of_terraforms(
