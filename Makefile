@@ -7,7 +7,7 @@ INVOKE := $(VENV)/bin/invoke
 READY  := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint security soak gameday package plan deploy retrain destroy bench clean
+.PHONY: help setup demo test lint security soak gameday package bootstrap plan deploy retrain destroy bench clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -47,8 +47,13 @@ gameday: setup ## Cause every fault for real, one after another, and see the saf
 package: setup ## Build the Lambda zips and the layer for AWS
 	@$(INVOKE) package
 
-plan: setup ## Show what a deployment would change (ENV=dev)
-	@$(INVOKE) plan --env "$(ENV)"
+bootstrap: ## Once for an AWS account: the bucket of Terraform's state, roles for GitHub (ACCOUNT, REPO)
+	@terraform -chdir=terraform/bootstrap init
+	@terraform -chdir=terraform/bootstrap apply -var "account_id=$(ACCOUNT)" \
+	  $(if $(REGION),-var "region=$(REGION)") $(if $(REPO),-var "github_repository=$(REPO)")
+
+plan: setup ## Show what a deployment would change, for review (ENV=dev, MARKDOWN=file)
+	@$(INVOKE) plan --env "$(ENV)" $(if $(MARKDOWN),--markdown "$(MARKDOWN)")
 
 deploy: setup ## Package, provision, stage, train, evaluate and deploy (ENV=dev)
 	@$(INVOKE) deploy --env "$(ENV)"

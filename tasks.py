@@ -2,7 +2,16 @@
 
 from invoke import Collection
 
-from scripts.commands import batch, development, infrastructure, local, model, operation, traffic
+from scripts.commands import (
+    batch,
+    cost,
+    development,
+    infrastructure,
+    local,
+    model,
+    operation,
+    traffic,
+)
 
 cloud = Collection("cloud")
 cloud.add_task(local.cloud_up, "up")  # type: ignore[arg-type]
@@ -27,6 +36,7 @@ namespace = Collection(
     infrastructure.package_task,
     infrastructure.plan,
     infrastructure.apply,
+    cost.cost,
     model.stage,
     model.train,
     model.evaluate,

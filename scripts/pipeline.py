@@ -200,16 +200,27 @@ def evaluate_model(
         return model, evaluation
 
 
-def plan(environment: Environment) -> tuple[int, str]:
-    """What applying would change: Terraform's exit code (0 or 2) and its words."""
+@dataclass(frozen=True)
+class Plan:
+    """What applying would change: Terraform's exit code (0 or 2), its words, and its JSON."""
+
+    code: int
+    text: str
+    document: Mapping[str, Any]
+
+
+def plan(environment: Environment) -> Plan:
+    """Ask Terraform what applying would change. Nothing is changed, and nothing is kept."""
     workspace = terraform.open_workspace(environment)
     known = terraform.outputs(workspace)
     current = None
     if "artifacts_bucket" in known:
         current = deployment.load(_provisioned(environment, known).bucket)
-    with tempfile.TemporaryDirectory() as folder:  # a plan may hold secrets: it is not kept
+    with tempfile.TemporaryDirectory() as folder:  # a plan may hold secrets
+        file = Path(folder) / "plan"
         var_file = deployment.write_var_file(environment, current)
-        return terraform.plan(workspace, var_file, Path(folder) / "plan")
+        code, text = terraform.plan(workspace, var_file, file)
+        return Plan(code, text, terraform.show(workspace, file))
 
 
 def destroy(environment: Environment, screen: Screen) -> list[str]:

@@ -164,4 +164,5 @@ module "observability" {
   rollback_limits      = var.rollback_limits
   rollback_timing      = var.rollback_timing
   silent               = var.endpoint_stopped
+  monthly_budget_usd   = var.monthly_budget_usd
 }

@@ -297,6 +297,17 @@ variable "batch_limits" {
   }
 }
 
+variable "monthly_budget_usd" {
+  description = "What a month of this environment may cost, in US dollars, before alarm_email is told: at 80 % of it, and when the forecast passes it. null: nobody counts."
+  type        = number
+  default     = null
+
+  validation {
+    condition     = var.monthly_budget_usd == null ? true : var.monthly_budget_usd > 0 && var.alarm_email != null
+    error_message = "monthly_budget_usd must be above 0, and needs an alarm_email that is told."
+  }
+}
+
 variable "log_retention_days" {
   description = "Days for which logs are kept."
   type        = number

@@ -1,8 +1,10 @@
 """What Terraform provisions, and everything at once."""
 
+import sys
 from pathlib import Path
 
 from invoke import Context, Exit, task
+from rich.console import Console
 
 from scripts import deploy as deploy_module
 from scripts import pipeline
@@ -19,12 +21,17 @@ from scripts.commands import (
     words,
 )
 from scripts.console import Screen
+from scripts.cost.estimate import Assumptions
 from scripts.environment import (
     ROOT,
 )
 from scripts.errors import UserError
 from scripts.evaluation.gate import Rule
 from scripts.provisioning import package
+from scripts.provisioning.destroy import describe_left
+from scripts.review import comment, review
+from scripts.review.wording import masked
+from scripts.serving.endpoint import INSTANCE_TYPE
 from scripts.training.train import EFFICIENTNET
 
 
@@ -39,16 +46,38 @@ def package_task(_: Context, target: str = "aws") -> None:
         print(f"{path.stat().st_size / 1e3:10,.1f} KB  {path.relative_to(ROOT)}")
 
 
-@task(help={"env": ENV_HELP})
+@task(
+    help={
+        "env": ENV_HELP,
+        "markdown": "a file to write the review to, as a comment of a pull request",
+        "json": "a file to write the review to, for machines; without one, nothing else is shown",
+        "raw": "show Terraform's own words, too",
+    },
+    optional=["json"],
+)
 @friendly
-def plan(_: Context, env: str = DEFAULT_ENV) -> None:
-    """Show what applying would change; exit 0 for nothing, 2 for changes."""
+def plan(
+    _: Context,
+    env: str = DEFAULT_ENV,
+    markdown: str | None = None,
+    json: str | bool = False,
+    raw: bool = False,
+) -> None:
+    """Show what applying would change, dangers first; exit 0 for nothing, 2 for changes."""
     environment = use(env)
-    pipeline.build_packages(environment, Screen())
-    code, text = pipeline.plan(environment)
-    print(text)
-    if code:
-        raise Exit(code=code)
+    only_json = json is True
+    pipeline.build_packages(environment, Screen(Console(stderr=only_json, highlight=False)))
+    made = pipeline.plan(environment)
+    found = review.review(environment.name, made.document, Assumptions(instance_type=INSTANCE_TYPE))
+    if raw:
+        print(masked(made.text), file=sys.stderr if only_json else sys.stdout)
+    print(comment.document(found) if only_json else comment.text(found))
+    if markdown:
+        Path(markdown).write_text(comment.markdown(found), "utf-8")
+    if isinstance(json, str):
+        Path(json).write_text(comment.document(found), "utf-8")
+    if made.code:
+        raise Exit(code=made.code)
 
 
 @task(help={"env": ENV_HELP})
@@ -105,6 +134,6 @@ def destroy(_: Context, env: str = DEFAULT_ENV, yes: bool = False) -> None:
         confirm(f"This deletes every picture, model and record of '{env}'.", answer=env)
     remaining = pipeline.destroy(environment, screen)
     for item in remaining:
-        screen.print(f"  left: {item}")
+        screen.print(f"  left: {describe_left(item)}")
     if remaining:
         raise Exit("Something is left; see above.", code=1)

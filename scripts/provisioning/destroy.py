@@ -13,6 +13,15 @@ from scripts.errors import UserError
 from scripts.serving import endpoint, registry
 
 Say = Callable[[str], None]
+# What is paid for a thing of a kind that is left, whether it is used or not. Others cost nothing.
+STILL_COSTS = {
+    "Endpoint": "its instances, by the hour",
+    "bucket": "what it stores",
+    "table": "what it stores",
+    "log group": "what it stores",
+    "alarm": "$0.10 a month",
+    "dashboard": "$3 a month",
+}
 POLL_S = 0.2
 _RUNNING = ("InProgress", "Stopping")
 _DELETE_AT_ONCE = 1000  # DeleteObjects' limit
@@ -88,6 +97,12 @@ def inventory(environment: Environment) -> list[str]:
     only running jobs count.
     """
     return sorted(f"{kind} {name}" for kind, name in _remaining(environment))
+
+
+def describe_left(item: str) -> str:
+    """A line of the inventory, with what it still costs."""
+    kind = next((kind for kind in STILL_COSTS if item.startswith(f"{kind} ")), None)
+    return f"{item}: {f'still costs {STILL_COSTS[kind]}' if kind else 'costs nothing'}"
 
 
 def _remaining(environment: Environment) -> Iterator[tuple[str, str]]:

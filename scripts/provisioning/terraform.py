@@ -64,6 +64,8 @@ def open_workspace(environment: Environment) -> Workspace:
     initialised = data / "initialised.json"
     fingerprint = _fingerprint(state)
     if not (initialised.exists() and initialised.read_text() == fingerprint):
+        # It notes where modules are, and would go on reading those of another checkout.
+        shutil.rmtree(data / "modules", ignore_errors=True)
         command = workspace.command(
             "init",
             input=False,
@@ -122,7 +124,7 @@ def _state_location(environment: Environment) -> list[str]:
     if bucket not in {item["Name"] for item in s3.list_buckets()["Buckets"]}:
         raise UserError(
             f"The bucket for Terraform's state, {bucket}, does not exist. Create it once: "
-            f"aws s3 mb s3://{bucket} --region {environment.region}"
+            f"make bootstrap ACCOUNT={account} REGION={environment.region}"
         )
     return [
         f"bucket={bucket}",
@@ -147,6 +149,14 @@ def plan(workspace: Workspace, deployment: Path | None, out: Path) -> tuple[int,
         out=str(out),
     )
     return _run(workspace, command, allowed=(NO_CHANGES, CHANGES))
+
+
+def show(workspace: Workspace, plan_file: Path) -> dict[str, Any]:
+    """A plan as Terraform's JSON: resource_changes, planned_values, prior_state and more."""
+    command = [str(workspace.binary), "show", "-json", "-no-color", str(plan_file)]
+    _, text = _run(workspace, command)
+    document: dict[str, Any] = json.loads(text)
+    return document
 
 
 def apply(workspace: Workspace, deployment: Path | None, progress: Progress | None = None) -> int:

@@ -25,5 +25,7 @@ log_retention_days      = 14
 # Who is told. The address gets one message with a link that confirms the subscription.
 # alarm_email = "you@example.com"
 
+# monthly_budget_usd = 300 # the same address is told before a month costs more
+
 # One second is generous for a picture of 128 pixels; lower it once real latencies are known.
 latency_threshold_ms = 1000

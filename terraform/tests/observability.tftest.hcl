@@ -155,6 +155,31 @@ run "one_alarm_pages_when_photographs_are_not_being_classified_and_the_rest_info
   }
 }
 
+run "a_budget_is_told_before_it_is_spent_and_only_where_it_is_asked_for" {
+  command = plan
+
+  module {
+    source = "./modules/observability"
+  }
+
+  variables {
+    alarm_email        = "somebody@example.com"
+    monthly_budget_usd = 300
+  }
+
+  assert {
+    condition     = [aws_budgets_budget.month[0].limit_amount, one(aws_budgets_budget.month[0].cost_filter).values] == ["300", tolist(["user:Environment$test"])]
+    error_message = "It must count what this environment costs."
+  }
+
+  assert {
+    condition = {
+      for told in aws_budgets_budget.month[0].notification : told.notification_type => [told.threshold, tolist(told.subscriber_email_addresses)]
+    } == { ACTUAL = [80, tolist(["somebody@example.com"])], FORECASTED = [100, tolist(["somebody@example.com"])] }
+    error_message = "It must tell before the money is spent."
+  }
+}
+
 run "the_monitor_is_watched_and_what_it_finds" {
   command = plan
 

@@ -21,11 +21,13 @@ import decoding
 import demos
 import drift_detection
 import drift_false_alarms
+import functions
 import growth
 import measuring
 import model
 import monitoring
 import packages
+import planning
 import results
 import serving
 import tables
@@ -52,6 +54,8 @@ def parts(hyperparameters: Mapping[str, str]) -> dict[str, Part]:
             lambda say: drift_detection.measure(hyperparameters, say),
         ),
         "serving": ("Serving", lambda say: serving.measure(hyperparameters, say)),
+        "functions": ("The functions, warm", functions.measure),
+        "plan": ("The plan", planning.measure),
         "growth": ("Batches that grow", growth.measure),
         "model": ("The model", lambda say: model.measure(hyperparameters, say)),
         "warm_demo": ("make demo", lambda _: demos.warm_demo()),
@@ -60,7 +64,7 @@ def parts(hyperparameters: Mapping[str, str]) -> dict[str, Part]:
 
 
 ALWAYS = (
-    *("imports", "packages", "decoding", "monitoring", "local_cloud"),
+    *("imports", "packages", "decoding", "monitoring", "local_cloud", "functions", "plan"),
     *("drift_false_alarms", "drift_detection", "serving"),
 )
 

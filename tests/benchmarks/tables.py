@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 import drift_tables
+import functions
 import growth
 
 from scripts.console import Screen
@@ -147,6 +148,8 @@ _TABLES: dict[str, Callable[[dict[str, Any]], list[Table]]] = {
     "drift_false_alarms": drift_tables.false_alarms,
     "drift_detection": drift_tables.detection,
     "serving": _serving,
+    "functions": functions.table,
+    "plan": _times,
     "growth": growth.table,
     "model": _model,
     "warm_demo": _demo,

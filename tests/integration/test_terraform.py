@@ -52,6 +52,15 @@ def test_every_assertion_of_terraform_test_holds(terraform):
     assert int(passed.group(1)) >= len(list((TERRAFORM / "tests").glob("*.tftest.hcl")))
 
 
+@pytest.mark.parametrize("arguments", [("validate",), ("test",)])
+def test_the_bootstrap_is_valid_and_every_assertion_on_it_holds(terraform, arguments):
+    folder = "-chdir=bootstrap"
+    initialised = terraform(folder, "init", "-backend=false", "-input=false", "-lockfile=readonly")
+    assert initialised.returncode == 0, initialised.stderr
+    answer = terraform(folder, *arguments, "-no-color")
+    assert answer.returncode == 0, answer.stdout + answer.stderr
+
+
 def test_every_environment_file_sets_variables_that_exist():
     declared = set(re.findall(r'^variable "(\w+)"', (TERRAFORM / "variables.tf").read_text(), re.M))
     for path in (TERRAFORM / "environments").glob("*.tfvars"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shlex
@@ -28,8 +29,25 @@ def test_a_plan_with_changes_ends_in_code_2_and_one_without_in_0(
 ) -> None:
     monkeypatch.setattr(pipeline, "build_packages", lambda *_args: None)
     for code in (0, 2):
-        monkeypatch.setattr(pipeline, "plan", lambda _env, code=code: (code, "the plan"))
-        assert invoke("plan")[:2] == (code, "the plan\n")
+        made = pipeline.Plan(code, "the plan", {})
+        monkeypatch.setattr(pipeline, "plan", lambda _env, made=made: made)
+        ended, out, _ = invoke("plan")
+        assert (ended, out.splitlines()[0]) == (code, "Plan for dev: no changes")
+        assert invoke("plan", "--raw")[1].splitlines()[0] == "the plan"
+
+
+def test_a_plan_is_written_for_people_and_for_machines(
+    invoke: Callable[..., tuple[int, str, str]],
+    opened: Environment,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:
+    monkeypatch.setattr(pipeline, "build_packages", lambda *_args: None)
+    monkeypatch.setattr(pipeline, "plan", lambda _env: pipeline.Plan(0, "the plan", {}))
+    comment, document = tmp_path / "comment.md", tmp_path / "plan.json"
+    invoke("plan", "--markdown", str(comment), "--json", str(document))
+    assert comment.read_text().startswith("### Plan for `")
+    assert json.loads(document.read_text())["counts"] == {}
 
 
 def test_a_tools_failure_is_the_tasks() -> None:

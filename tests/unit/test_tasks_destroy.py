@@ -66,8 +66,9 @@ def test_what_is_left_after_a_destroy_is_shown_and_is_a_failure(
     opened: Environment,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    left = ["queue scones-dev-review"]
+    left = ["queue scones-dev-review", "table scones-dev-decisions"]
     monkeypatch.setattr(pipeline, "destroy", lambda *_args: left)
     code, out, _ = invoke("destroy", "--env", "dev", "--yes")
     assert code == 1
-    assert "left: queue scones-dev-review" in out
+    assert "left: queue scones-dev-review: costs nothing" in out
+    assert "left: table scones-dev-decisions: still costs what it stores" in out

@@ -90,3 +90,9 @@ variable "silent" {
   type        = bool
   default     = false
 }
+
+variable "monthly_budget_usd" {
+  description = "What a month may cost before alarm_email is told; null: nobody counts."
+  type        = number
+  default     = null
+}

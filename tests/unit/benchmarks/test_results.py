@@ -35,9 +35,8 @@ def test_where_nothing_was_measured_there_are_no_parts(tmp_path):
 
 
 def options(**given):
-    return argparse.Namespace(
-        **{"model": False, "demo": False, "cold": False, "only": None} | given
-    )
+    off = dict.fromkeys(("model", "growth", "demo", "cold"), False)
+    return argparse.Namespace(**off | {"only": None} | given)
 
 
 KNOWN = tuple(bench.parts({}))
@@ -46,10 +45,11 @@ KNOWN = tuple(bench.parts({}))
 def test_serving_is_always_measured_and_what_takes_long_on_request():
     always = [
         *("imports", "packages", "decoding", "monitoring", "local_cloud"),
-        *("drift_false_alarms", "drift_detection", "serving"),
+        *("drift_false_alarms", "drift_detection", "serving", "functions", "plan"),
     ]
     assert bench.wanted(options(), KNOWN) == always
     assert bench.wanted(options(model=True), KNOWN) == [*always, "model"]
+    assert bench.wanted(options(growth=True), KNOWN) == [*always, "growth"]
     assert bench.wanted(options(demo=True, cold=True), KNOWN) == [*always, "warm_demo", "cold_demo"]
 
 

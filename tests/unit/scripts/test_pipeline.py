@@ -21,6 +21,7 @@ from scripts.provisioning import package, terraform
 from scripts.serving import deployment
 from scripts.serving.deployment import Deployment
 
+DOCUMENT = {"resource_changes": []}
 OUTPUTS = {
     "artifacts_bucket": "scones-dev-artifacts",
     "sagemaker_role_arn": "arn:aws:iam::123456789012:role/scones-dev-sagemaker",
@@ -50,6 +51,7 @@ def applied(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[tuple[str, 
 
     monkeypatch.setattr(terraform, "apply", apply)
     monkeypatch.setattr(terraform, "plan", plan)
+    monkeypatch.setattr(terraform, "show", lambda _workspace, _file: DOCUMENT)
     return asked
 
 
@@ -122,7 +124,7 @@ def test_a_plan_on_any_machine_sees_the_same_deployment(
     applied: list[tuple[str, Path | None]], bucket: Bucket, dev: Environment, deployed: Deployment
 ) -> None:
     deployment.save(bucket, deployed)
-    assert pipeline.plan(dev) == (2, "changes")
+    assert pipeline.plan(dev) == pipeline.Plan(2, "changes", DOCUMENT)
     ((operation, var_file),) = applied
     assert operation == "plan"
     assert var_file
@@ -142,7 +144,7 @@ def test_before_the_first_apply_there_is_no_bucket_to_ask(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(terraform, "outputs", lambda _workspace: {})
-    assert pipeline.plan(dev) == (2, "changes")
+    assert pipeline.plan(dev) == pipeline.Plan(2, "changes", DOCUMENT)
     assert applied == [("plan", None)]
 
 

@@ -118,7 +118,7 @@ def test_an_environment_on_aws_keeps_its_state_in_the_accounts_bucket_under_its_
 def test_a_missing_state_bucket_is_named_with_the_command_that_makes_it(
     fake: Fake, aws: Any, dev: Environment
 ) -> None:
-    with pytest.raises(UserError, match="aws s3 mb s3://scones-terraform-state-123456789012"):
+    with pytest.raises(UserError, match="make bootstrap ACCOUNT=123456789012 REGION="):
         terraform.open_workspace(dev)
     assert fake.calls == []
 

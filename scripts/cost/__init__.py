@@ -1,0 +1,1 @@
+"""What an environment costs: from Terraform's plan, the endpoint's fleet, and the traffic."""

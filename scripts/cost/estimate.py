@@ -1,0 +1,254 @@
+"""A monthly estimate, line by line. Pure: resources, assumptions and prices in, lines out.
+
+Quantities follow the workflow (terraform/modules/workflow/classify.asl.json): three calls of Lambda
+and one Express execution a picture, two writes of its decision, one event where it is accepted, one
+message where it is not. Durations and sizes are in measured.json, each from a committed command.
+"""
+
+import json
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+HOURS_A_MONTH, DAYS_A_MONTH = 730, 30.4
+SECONDS_A_DAY = 86_400
+MILLION = 1_000_000
+STEPS = ("serialize", "infer", "filter")
+EXPRESS_STEP_GB = 0.0625  # Express is billed in chunks of 64 MB
+RECORDS_A_CAPTURE_FILE = 8  # the most in real captures under little traffic; more under more
+METRICS_ALWAYS = 8  # low confidence, and seven of the monitor
+# X-Ray's default sampling rule.
+TRACES_A_SECOND, TRACED_SHARE = 1.0, 0.05
+# What the original design does with each picture: a Standard workflow of three functions.
+ORIGINAL_TRANSITIONS = 5  # start, three steps, end
+ORIGINAL_MEMORY_GB = 0.128
+
+_HERE = Path(__file__).parent
+
+
+@dataclass(frozen=True)
+class Assumptions:
+    """What Terraform does not know. `instances` serve all the time; None: the least that may."""
+
+    pictures_per_day: float = 10_000
+    instance_type: str = "ml.m5.large"
+    instances: int | None = None
+    accepted: float = 0.95
+    picture_mb: float = 3.0
+
+    @property
+    def pictures(self) -> float:
+        """A month."""
+        return self.pictures_per_day * DAYS_A_MONTH
+
+
+@dataclass(frozen=True)
+class Resource:
+    """One resource of a plan or of a state: `values` are its attributes, as far as known."""
+
+    type: str
+    address: str
+    values: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Line:
+    """One thing that is paid for: `quantity` of `unit` a month. Idle: paid without a picture."""
+
+    service: str
+    what: str
+    quantity: float
+    unit: str
+    price: float
+    idle: bool
+
+    @property
+    def monthly(self) -> float:
+        return self.quantity * self.price
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """All lines of a month, in US dollars."""
+
+    lines: tuple[Line, ...]
+    assumptions: Assumptions
+
+    @property
+    def monthly(self) -> float:
+        return sum(line.monthly for line in self.lines)
+
+    @property
+    def idle(self) -> float:
+        return sum(line.monthly for line in self.lines if line.idle)
+
+    @property
+    def per_million(self) -> float:
+        """What a million pictures cost beyond what is paid without any."""
+        pictures = self.assumptions.pictures
+        return (self.monthly - self.idle) / pictures * MILLION if pictures else 0.0
+
+
+def prices() -> dict[str, tuple[float, str]]:
+    """Price and unit by name, from prices.json."""
+    found = json.loads((_HERE / "prices.json").read_text("utf-8"))["prices"]
+    return {name: (float(price), unit) for name, (price, unit, _) in found.items()}
+
+
+def measured() -> dict[str, Any]:
+    """Durations (seconds) and sizes (bytes), from measured.json."""
+    document: dict[str, Any] = json.loads((_HERE / "measured.json").read_text("utf-8"))
+    return document
+
+
+def monthly(resources: Sequence[Resource], assumptions: Assumptions) -> Estimate:
+    """What these resources and this traffic cost in a month."""
+    counted = [*_idle(resources, assumptions), *_for_pictures(resources, assumptions)]
+    listed = prices()
+    lines = []
+    for service, what, name, quantity, idle in counted:
+        if name not in listed:
+            raise KeyError(f"prices.json has no '{name}'")
+        price, unit = listed[name]
+        if quantity:
+            lines.append(Line(service, what, quantity, unit, price, idle))
+    return Estimate(tuple(lines), assumptions)
+
+
+Counted = tuple[str, str, str, float, bool]
+
+
+def _idle(resources: Sequence[Resource], assumptions: Assumptions) -> Iterator[Counted]:
+    of_type = _by_type(resources)
+    instances = assumptions.instances
+    for target in of_type.get("aws_appautoscaling_target", []):
+        least = int(target.values.get("min_capacity") or 0)
+        count = least if instances is None else max(instances, least)
+        name = f"hosting {assumptions.instance_type}"
+        what = f"endpoint, {count} x {assumptions.instance_type}"
+        yield "SageMaker", what, name, count * HOURS_A_MONTH, True
+    alarms = len(of_type.get("aws_cloudwatch_metric_alarm", []))
+    yield "CloudWatch", f"{alarms} alarms", "cloudwatch alarm", alarms, True
+    composite = len(of_type.get("aws_cloudwatch_composite_alarm", []))
+    yield "CloudWatch", "composite alarm", "cloudwatch composite alarm", composite, True
+    dashboards = len(of_type.get("aws_cloudwatch_dashboard", []))
+    yield "CloudWatch", "dashboard", "cloudwatch dashboard", dashboards, True
+    if monitor := _functions(resources).get("monitor"):
+        metrics = METRICS_ALWAYS
+        yield "CloudWatch", f"{metrics} metrics of our own", "cloudwatch metric", metrics, True
+        hourly = measured()["billed_s"]["monitor"] * monitor * 24 * DAYS_A_MONTH
+        yield "Lambda", "monitor, hourly", "lambda arm64", hourly, True
+    keys = len(of_type.get("aws_kms_key", []))
+    yield "KMS", "key", "kms key", keys, True
+
+
+def _for_pictures(resources: Sequence[Resource], assumptions: Assumptions) -> Iterator[Counted]:
+    functions = _functions(resources)
+    if not set(STEPS) <= functions.keys():
+        return
+    found, n = measured(), assumptions.pictures
+    yield "Step Functions", "Express executions", "states express request", n, False
+    seconds = found["execution_s"] * EXPRESS_STEP_GB * n
+    yield "Step Functions", "their duration", "states express duration", seconds, False
+    yield "Lambda", "calls", "lambda request", len(STEPS) * n, False
+    for name in STEPS:
+        gb_s = found["billed_s"][name] * functions[name] * n  # memory in GB
+        yield "Lambda", f"{name}, {functions[name] * 1024:.0f} MB", "lambda arm64", gb_s, False
+    writes = 2 * math.ceil(found["decision_bytes"] / 1024)
+    yield "DynamoDB", "a decision, and its delivery", "dynamodb write", writes * n, False
+    accepted, others = assumptions.accepted * n, (1 - assumptions.accepted) * n
+    yield "EventBridge", "VehicleClassified", "eventbridge event", accepted, False
+    yield "SQS", "cases for a person, sent, received, deleted", "sqs request", 3 * others, False
+    yield "S3", "reading uploads", "s3 get", n, False
+    yield "S3", "capture files", "s3 put", n / RECORDS_A_CAPTURE_FILE, False
+    kept = _retention_days(resources, "captures/") / DAYS_A_MONTH
+    stored = found["capture_bytes"] * n * kept / 1e9
+    yield "S3", "captures kept", "s3 storage", stored, False
+    kept = _retention_days(resources, "incoming/") / DAYS_A_MONTH
+    stored = assumptions.picture_mb * n * kept / 1e3
+    yield "S3", f"uploads kept, {assumptions.picture_mb:g} MB each", "s3 storage", stored, False
+    yield "CloudWatch", "logs", "logs ingestion", found["log_bytes"] * n / 1e9, False
+    if _is_traced(resources):
+        yield "X-Ray", "traces, by the default sampling rule", "xray trace", _traces(n), False
+
+
+def beyond_hosting(estimate: Estimate) -> float:
+    """Dollars a million pictures for classifying them: without what storing uploads costs, which
+    depends on how large they are and how long they are kept, and without tracing."""
+    left_out = ("uploads kept", "captures kept", "traces")
+    total = sum(
+        line.monthly
+        for line in estimate.lines
+        if not line.idle and not line.what.startswith(left_out)
+    )
+    return total / estimate.assumptions.pictures * MILLION
+
+
+def original() -> float:
+    """Dollars a million pictures of the original design, beyond the same hosting: a Standard
+    workflow, and three functions of the default size that take as long."""
+    listed, found = prices(), measured()
+    billed = sum(found["billed_s"][name] for name in STEPS) * ORIGINAL_MEMORY_GB
+    each = (
+        ORIGINAL_TRANSITIONS * listed["states standard transition"][0]
+        + len(STEPS) * listed["lambda request"][0]
+        + billed * listed["lambda x86_64"][0]
+        + listed["s3 get"][0]
+        + listed["s3 put"][0] / RECORDS_A_CAPTURE_FILE
+    )
+    return float(each * MILLION)
+
+
+def resources_of(module: Mapping[str, Any]) -> list[Resource]:
+    """All managed resources below a module, as `terraform show -json` has them."""
+    found = [
+        Resource(item["type"], item["address"], item.get("values") or {})
+        for item in module.get("resources", [])
+        if item["mode"] == "managed"
+    ]
+    for child in module.get("child_modules", []):
+        found += resources_of(child)
+    return found
+
+
+def _by_type(resources: Sequence[Resource]) -> dict[str, list[Resource]]:
+    found: dict[str, list[Resource]] = {}
+    for resource in resources:
+        found.setdefault(resource.type, []).append(resource)
+    return found
+
+
+def _functions(resources: Sequence[Resource]) -> dict[str, float]:
+    """The memory of each function in GB, by its short name."""
+    return {
+        str(item.values["function_name"]).rpartition("-")[2]: item.values["memory_size"] / 1024
+        for item in _by_type(resources).get("aws_lambda_function", [])
+    }
+
+
+def _retention_days(resources: Sequence[Resource], folder: str) -> float:
+    """Days that a folder's objects are kept, as old versions, too; a month where no end is set."""
+    for item in _by_type(resources).get("aws_s3_bucket_lifecycle_configuration", []):
+        for rule in item.values.get("rule") or []:
+            prefixes = [one.get("prefix") for one in rule.get("filter") or []]
+            if folder in prefixes:
+                return float(rule["expiration"][0]["days"]) + 15
+    return DAYS_A_MONTH
+
+
+def _is_traced(resources: Sequence[Resource]) -> bool:
+    machines = _by_type(resources).get("aws_sfn_state_machine", [])
+    return any(
+        (config or {}).get("enabled")
+        for machine in machines
+        for config in machine.values.get("tracing_configuration") or []
+    )
+
+
+def _traces(pictures: float) -> float:
+    """Recorded traces a month: one a second, and a share of the rest."""
+    rate = pictures / (DAYS_A_MONTH * SECONDS_A_DAY)
+    recorded = min(rate, TRACES_A_SECOND) + TRACED_SHARE * max(0.0, rate - TRACES_A_SECOND)
+    return recorded * DAYS_A_MONTH * SECONDS_A_DAY

@@ -1,0 +1,9 @@
+output "state_bucket" {
+  description = "Bucket of Terraform's state, which every environment finds by its name."
+  value       = aws_s3_bucket.state.bucket
+}
+
+output "role_arns" {
+  description = "Roles for GitHub's workflows: set them as the repository's variables AWS_PLAN_ROLE and AWS_DEPLOY_ROLE."
+  value       = { for name, role in aws_iam_role.github : name => role.arn }
+}

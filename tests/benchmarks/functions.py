@@ -1,0 +1,185 @@
+"""How long the functions and an execution take when they are warm, for the estimate of cost.
+
+On this machine's cores, with nothing else to do. Lambda's share of a processor goes with its memory
+(1,769 MB are one), so processor seconds are stretched by that share; waiting is not.
+"""
+
+import io
+import json
+import re
+import statistics
+import tempfile
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import psutil
+from PIL import Image
+
+from scripts.dataset import load, make_splits
+from scripts.environment import ROOT
+from scripts.pipeline import CLASSES, DOWNLOADS
+from tests.e2e.client import aws
+from tests.e2e.world import ARTIFACTS, TABLE, World
+from tests.gameday.game import Tasks
+
+RUNS = 40
+PHOTOGRAPH_PX = (4000, 3000)  # a phone's
+SHIPPED = ROOT / "scripts" / "cost" / "measured.json"
+ONE_PROCESSOR_MB = 1769
+# What a network adds on AWS and is nothing here: first byte of S3, of DynamoDB and of the endpoint.
+# Not measured; generous figures of the services' own documentation are some tens of milliseconds.
+NETWORK_S = {"serialize": 0.06, "infer": 0.02, "filter": 0.0, "monitor": 1.0}
+
+
+def measure(say: Callable[[str], None]) -> dict[str, Any]:
+    """Seconds of processor and of wall clock of each function, and bytes of what is kept."""
+    test = make_splits(load(None, CLASSES, DOWNLOADS, lambda *_: None)).test
+    body = _photograph(test[0].data)
+    with tempfile.TemporaryDirectory() as temporary:
+        cloud = Path(temporary) / "cloud"
+        tasks = Tasks(cloud)
+        try:
+            say("deploying")
+            for words in (("cloud.up",), ("deploy", "--set", "epochs=4")):
+                done = tasks.invoke(*words)
+                if done.returncode:
+                    raise SystemExit(done.stdout + done.stderr)
+            say("calling")
+            figures = _measure(World(cloud), body)
+        finally:
+            tasks.invoke("cloud.down")
+    SHIPPED.write_text(json.dumps(_shipped(figures), indent=2) + "\n")
+    return figures
+
+
+def _shipped(figures: dict[str, Any]) -> dict[str, Any]:
+    """What the estimate of cost reads. An execution takes as long as its three functions."""
+    billed = {name: _billed_s(figures["functions"], name) for name in figures["functions"]}
+    return {
+        "date": f"{datetime.now(UTC):%Y-%m-%d}",
+        "command": "python tests/benchmarks/bench.py --only functions",
+        "billed_s": billed,
+        "execution_s": round(sum(billed.values()) - billed["monitor"], 3),
+        **{name: figures[name] for name in ("decision_bytes", "capture_bytes", "log_bytes")},
+    }
+
+
+def _billed_s(functions: dict[str, Any], name: str) -> float:
+    """What Lambda would bill: processor time at the function's share, waiting, and the network.
+
+    A call takes a while here beside what the function does: as much as for filter, which does not
+    wait for anything.
+    """
+    item, idle = functions[name], functions["filter"]
+    waiting = item["wall_s"] - item["processor_s"] - (idle["wall_s"] - idle["processor_s"])
+    share = min(1.0, item["memory_mb"] / ONE_PROCESSOR_MB)
+    return round(item["processor_s"] / share + max(0.0, waiting) + NETWORK_S[name], 4)
+
+
+def _photograph(data: bytes) -> bytes:
+    with Image.open(io.BytesIO(data)) as picture:
+        large = picture.convert("RGB").resize(PHOTOGRAPH_PX, Image.Resampling.BICUBIC)
+    out = io.BytesIO()
+    # Noise as a camera has it: a smooth picture would be a tenth of the bytes.
+    noise = Image.effect_noise(PHOTOGRAPH_PX, 24).convert("RGB")
+    Image.blend(large, noise, 0.2).save(out, "JPEG", quality=88)
+    return out.getvalue()
+
+
+def _measure(world: World, body: bytes) -> dict[str, Any]:
+    functions = aws(world.cloud, "lambda")
+    sent = world.put("adhoc/photograph.jpg", body)
+    settings = {
+        name: functions.get_function_configuration(FunctionName=f"scones-local-{name}")
+        for name in ("serialize", "infer", "filter", "monitor")
+    }
+    given: Any = sent.input
+    found: dict[str, Any] = {}
+    for name in settings:
+        answer, walls, busy = _calls(world, functions, name, {} if name == "monitor" else given)
+        memory_mb = settings[name]["MemorySize"]
+        found[name] = {"wall_s": walls, "processor_s": busy, "memory_mb": memory_mb}
+        given = answer
+    world.ask(sent.input)
+    executions = []
+    for _ in range(RUNS):
+        started = time.perf_counter()
+        world.ask(sent.input)
+        executions.append(time.perf_counter() - started)
+    return {
+        "photograph_bytes": len(body),
+        "functions": found,
+        "execution_wall_s": statistics.median(executions),
+        "decision_bytes": _decision_bytes(world, sent.id),
+        "capture_bytes": _capture_bytes(world),
+        "log_bytes": _log_bytes(world),
+    }
+
+
+def _calls(world: World, functions: Any, name: str, given: Any) -> tuple[Any, float, float]:
+    """The last answer, the median wall seconds and the mean processor seconds of warm calls."""
+
+    def call() -> Any:
+        answer = functions.invoke(FunctionName=f"scones-local-{name}", Payload=json.dumps(given))
+        return json.loads(answer["Payload"].read())
+
+    call()
+    before, walls = _busy(world), []
+    for _ in range(RUNS):
+        started = time.perf_counter()
+        answer = call()
+        walls.append(time.perf_counter() - started)
+    return answer, statistics.median(walls), (_busy(world) - before) / RUNS
+
+
+def _busy(world: World) -> float:
+    """Processor seconds of all functions' processes so far."""
+    total = 0.0
+    for process in psutil.Process(world.pid).children(recursive=True):
+        if re.search("lambda_bootstrap", " ".join(process.cmdline())):
+            times = process.cpu_times()
+            total += times.user + times.system
+    return total
+
+
+def _decision_bytes(world: World, image_id: str) -> int:
+    item = aws(world.cloud, "dynamodb").get_item(
+        TableName=TABLE, Key={"image_id": {"S": image_id}}
+    )["Item"]
+    # As DynamoDB counts: names and values.
+    return sum(len(name) + len(next(iter(value.values()))) for name, value in item.items())
+
+
+def _capture_bytes(world: World) -> int:
+    """Bytes of one captured record."""
+    time.sleep(3)  # captures arrive a little later
+    s3 = aws(world.cloud, "s3", s3={"addressing_style": "path"})
+    pages = s3.list_objects_v2(Bucket=ARTIFACTS, Prefix="captures/")
+    body = s3.get_object(Bucket=ARTIFACTS, Key=pages["Contents"][0]["Key"])["Body"].read()
+    return round(len(body) / len(body.splitlines()))
+
+
+def _log_bytes(world: World) -> int:
+    """Bytes that the three functions log for a picture, the platform's three lines included."""
+    logs, total = aws(world.cloud, "logs"), 0
+    for name in ("serialize", "infer", "filter"):
+        events = logs.filter_log_events(logGroupName=f"/aws/lambda/scones-local-{name}")["events"]
+        total += sum(len(event["message"]) + 26 for event in events[-10:]) // 10 + 400
+    return total
+
+
+def table(figures: dict[str, Any]) -> list[tuple[tuple[str, ...], list[tuple[str, ...]]]]:
+    """For the terminal."""
+    rows: list[tuple[str, ...]] = [
+        (
+            name,
+            f"{item['memory_mb']}",
+            *(f"{1e3 * item[key]:.1f}" for key in ("wall_s", "processor_s")),
+            f"{1e3 * _billed_s(figures['functions'], name):.1f}",
+        )
+        for name, item in figures["functions"].items()
+    ]
+    return [(("Function", "MB", "Wall ms", "Processor ms", "Billed ms, estimated"), rows)]

@@ -1,0 +1,134 @@
+"""What a month costs, line by line, beside a calculation by hand."""
+
+import pytest
+
+from scripts.cost import estimate, wording
+from scripts.cost.estimate import Assumptions, Resource, monthly
+from scripts.errors import UserError
+
+MEASURED = {
+    "billed_s": {"serialize": 0.2, "infer": 0.05, "filter": 0.01, "monitor": 2.0},
+    "execution_s": 0.26,
+    "decision_bytes": 900,
+    "capture_bytes": 4000,
+    "log_bytes": 1000,
+}
+ALL = [
+    *(
+        Resource(
+            "aws_lambda_function",
+            f"f.{name}",
+            {"function_name": f"scones-dev-{name}", "memory_size": memory},
+        )
+        for name, memory in (("serialize", 1024), ("infer", 256), ("filter", 256), ("monitor", 512))
+    ),
+    Resource("aws_appautoscaling_target", "t", {"min_capacity": 2, "max_capacity": 4}),
+    *(Resource("aws_cloudwatch_metric_alarm", f"a{n}", {}) for n in range(24)),
+    Resource("aws_kms_key", "k", {}),
+]
+
+
+@pytest.fixture(autouse=True)
+def as_measured(monkeypatch):
+    monkeypatch.setattr(estimate, "measured", lambda: MEASURED)
+
+
+def line(found, what):
+    (one,) = [item for item in found.lines if item.what.startswith(what)]
+    return one
+
+
+MONTH = Assumptions(pictures_per_day=1_000_000 / estimate.DAYS_A_MONTH)  # a million a month
+
+
+@pytest.mark.parametrize(
+    ("what", "dollars"),
+    [
+        ("endpoint, 2 x ml.m5.large", 2 * 730 * 0.115),
+        ("24 alarms", 2.40),
+        ("key", 1.00),
+        ("Express executions", 1.00),
+        ("their duration", 0.26 * 0.0625 * 16.67),
+        ("calls", 0.60),
+        ("serialize, 1024 MB", 0.2 * 1.0 * 13.3334),
+        ("infer, 256 MB", 0.05 * 0.25 * 13.3334),
+        ("a decision, and its delivery", 2 * 0.625),
+        ("VehicleClassified", 0.95),
+        ("reading uploads", 0.40),
+        ("capture files", 5.0 / 8),
+        ("logs", 0.50),
+    ],
+)
+def test_a_line_is_what_it_is_by_hand(what, dollars):
+    assert line(monthly(ALL, MONTH), what).monthly == pytest.approx(dollars, rel=1e-3)
+
+
+def test_what_is_paid_without_a_picture_does_not_depend_on_pictures():
+    few, many = (monthly(ALL, Assumptions(pictures_per_day=n)) for n in (1, 1_000_000))
+    assert few.idle == pytest.approx(many.idle)
+    assert many.monthly - many.idle == pytest.approx(1_000_000 * (few.monthly - few.idle), rel=0.01)
+
+
+def test_more_instances_than_the_least_may_be_assumed_and_never_fewer():
+    five = monthly(ALL, Assumptions(instances=5))
+    assert line(five, "endpoint, 5").monthly == pytest.approx(5 * 730 * 0.115)
+    assert line(monthly(ALL, Assumptions(instances=1)), "endpoint, 2")
+
+
+def test_without_an_endpoint_pictures_cost_nothing():
+    found = monthly([Resource("aws_kms_key", "k", {})], Assumptions())
+    assert (found.monthly, found.per_million) == (1.0, 0.0)
+
+
+def test_tracing_is_sampled_one_a_second_and_a_twentieth_of_the_rest():
+    traced = Resource("aws_sfn_state_machine", "m", {"tracing_configuration": [{"enabled": True}]})
+    day = estimate.SECONDS_A_DAY
+    found = monthly([*ALL, traced], Assumptions(pictures_per_day=21 * day))
+    recorded = 2 * day * estimate.DAYS_A_MONTH
+    assert line(found, "traces").quantity == pytest.approx(recorded)
+
+
+def test_uploads_are_kept_as_long_as_the_lifecycle_says_and_as_old_versions():
+    rule = {"filter": [{"prefix": "incoming/"}], "expiration": [{"days": 30}]}
+    lifecycle = Resource("aws_s3_bucket_lifecycle_configuration", "l", {"rule": [rule]})
+    found = line(monthly([*ALL, lifecycle], MONTH), "uploads kept")
+    assert found.quantity == pytest.approx(3000 * 45 / estimate.DAYS_A_MONTH, rel=1e-3)
+
+
+def test_the_original_workflow_is_dominated_by_its_transitions():
+    assert 125 < estimate.original() < 130
+
+
+def test_what_is_left_out_beyond_hosting_is_what_depends_on_the_pictures_size():
+    found = monthly(ALL, MONTH)
+    kept = sum(line(found, f"{what} kept").monthly for what in ("uploads", "captures"))
+    assert estimate.beyond_hosting(found) == pytest.approx(found.per_million - kept, rel=1e-3)
+
+
+def test_the_shipped_prices_all_have_a_unit_and_are_above_nothing():
+    assert all(price > 0 and unit for price, unit in estimate.prices().values())
+
+
+def test_resources_of_child_modules_count():
+    key = {"type": "aws_kms_key", "address": "k", "mode": "managed", "values": {}}
+    data = {**key, "mode": "data"}
+    module = {"resources": [data], "child_modules": [{"resources": [key]}]}
+    assert [item.address for item in estimate.resources_of(module)] == ["k"]
+
+
+def test_the_table_begins_with_what_is_paid_without_a_picture():
+    rows = wording.rows(monthly(ALL, MONTH))
+    assert rows[0][1] == "endpoint, 2 x ml.m5.large"
+    titles = [row[1] for row in rows if not row[0]]
+    assert titles == ["without a picture", "with pictures, beside that", "together"]
+
+
+def test_as_markdown_it_is_a_table_and_a_conclusion():
+    text = wording.markdown(monthly(ALL, MONTH))
+    assert text.startswith("| Service | What |")
+    assert "A million pictures cost $" in text
+
+
+def test_an_instance_without_a_price_is_named_with_those_that_have_one():
+    with pytest.raises(UserError, match=r"ml\.x1.*It has: ml\.m5\.large"):
+        wording.check_instance_type("ml.x1")
