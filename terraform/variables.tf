@@ -85,7 +85,7 @@ variable "endpoint_stopped" {
 }
 
 variable "endpoint_scaling" {
-  description = "How many instances serve: at least and at most, the invocations per instance and minute to aim at, and the seconds to wait after a change in either direction. 3,000 a minute are half of what one core of the two was measured to answer here, so that the second instance comes before the first is busy. An update as a canary needs two instances."
+  description = "How many instances serve: at least and at most, the invocations per instance and minute to aim at, and the seconds to wait after a change in either direction. 3,000 a minute, which is 50 a second, are an eighth of what two cores were measured to answer here (docs/measured.md): the next instance comes long before one is busy. An update as a canary needs two instances."
   type = object({
     minimum                  = optional(number, 2)
     maximum                  = optional(number, 4)
@@ -279,7 +279,7 @@ variable "decision_retention_days" {
 }
 
 variable "batch_limits" {
-  description = "How many photographs of a batch are classified at a time, and the percentage that may fail before it is given up. Each takes about half a second, so that 100 at a time ask the endpoint 200 times a second: half of what two ml.m5.large are expected to answer, and a tenth of an account's usual limit of 1,000 functions at a time."
+  description = "How many photographs of a batch are classified at a time, and the percentage that may fail before it is given up. At the 0.18 s that the three functions are estimated to take (docs/cost.md), 100 at a time ask the endpoint at most 560 times a second, and two cores were measured to answer 393 here (docs/measured.md), an instance's worth; they are a tenth of an account's usual limit of 1,000 functions at a time."
   type = object({
     concurrency                = optional(number, 100)
     tolerated_failures_percent = optional(number, 5)

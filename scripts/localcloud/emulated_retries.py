@@ -1,9 +1,9 @@
 """A request that an SDK repeats because its answer got lost is answered again, not done again.
 
-Once in some thousands of requests, the emulator's web server (hypercorn 0.18) closes a connection
-that the client is just using again. The SDKs repeat the request, with the same invocation id. What
-had been done already would end in an error the second time: a permission that exists, an alias
-that is taken. AWS's connections do not break so often.
+Two applies failed on what they had just made: an alias that was taken, a permission that existed.
+Terraform's log of thirteen later ones has three requests that were repeated because their
+connection to the emulator broke; why it did was not found. The SDKs repeat a request with the same
+invocation id, and that is what is recognised here.
 """
 
 import asyncio

@@ -17,7 +17,7 @@ run "without_an_endpoint_there_is_what_training_needs_and_no_workflow" {
   }
 
   assert {
-    condition     = length(module.workflow) == 0 && length(module.functions) == 0
+    condition     = length(module.workflow) == 0 && length(module.functions) == 0 && length(module.scaling) == 0
     error_message = "Nothing that needs an endpoint may exist without one."
   }
 
@@ -74,5 +74,20 @@ run "with_an_endpoint_there_is_a_workflow_of_three_functions_and_a_monitor" {
   assert {
     condition     = local.arns.rollback_alarms == [for name in output.rollback_alarm_names : "arn:aws:cloudwatch:us-east-1:123456789012:alarm:${name}"]
     error_message = "The alarms that SageMaker's role may read must be those that there are."
+  }
+}
+
+run "an_endpoint_that_is_switched_off_is_not_scaled" {
+  command = plan
+
+  variables {
+    package_dir      = "tests/packages"
+    endpoint_name    = "model"
+    endpoint_stopped = true
+  }
+
+  assert {
+    condition     = length(module.workflow) == 1 && length(module.scaling) == 0
+    error_message = "The workflow stays; a target that does not exist cannot be registered."
   }
 }

@@ -28,3 +28,20 @@ run "the_schedule_calls_the_monitor_and_may_do_so" {
     error_message = "EventBridge may call the function for this rule, and for no other."
   }
 }
+
+run "it_rests_while_the_endpoint_is_switched_off" {
+  command = plan
+
+  module {
+    source = "./modules/monitoring"
+  }
+
+  variables {
+    enabled = false
+  }
+
+  assert {
+    condition     = aws_cloudwatch_event_rule.monitor.state == "DISABLED"
+    error_message = "There is nothing to look at."
+  }
+}

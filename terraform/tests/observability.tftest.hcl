@@ -220,6 +220,23 @@ run "the_monitor_is_watched_and_what_it_finds" {
   }
 }
 
+run "no_alarm_tells_anybody_while_the_endpoint_is_switched_off" {
+  command = plan
+
+  module {
+    source = "./modules/observability"
+  }
+
+  variables {
+    silent = true
+  }
+
+  assert {
+    condition     = !anytrue(concat(values(aws_cloudwatch_metric_alarm.this)[*].actions_enabled, aws_cloudwatch_composite_alarm.unhealthy[*].actions_enabled))
+    error_message = "What was switched off on purpose is no news."
+  }
+}
+
 run "an_update_is_rolled_back_from_the_limits_on" {
   command = plan
 

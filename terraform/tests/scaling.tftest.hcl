@@ -1,4 +1,4 @@
-# How the number of the endpoint's instances follows its traffic, and how it is switched off.
+# How the number of the endpoint's instances follows its traffic.
 
 mock_provider "aws" {
   source          = "./tests/mocks"
@@ -6,16 +6,15 @@ mock_provider "aws" {
 }
 
 variables {
-  environment = "test"
-  package_dir = "tests/packages"
-}
-
-run "without_an_endpoint_there_is_nothing_to_scale" {
-  command = plan
-
-  assert {
-    condition     = length(module.scaling) == 0
-    error_message = "A target is registered only when the endpoint exists."
+  prefix           = "scones-test"
+  endpoint_name    = "model"
+  endpoint_variant = "AllTraffic"
+  limits = {
+    minimum                  = 2
+    maximum                  = 5
+    invocations_per_instance = 900
+    scale_out_cooldown_s     = 60
+    scale_in_cooldown_s      = 300
   }
 }
 
@@ -24,19 +23,6 @@ run "instances_follow_the_traffic_within_their_limits" {
 
   module {
     source = "./modules/scaling"
-  }
-
-  variables {
-    prefix           = "scones-test"
-    endpoint_name    = "model"
-    endpoint_variant = "AllTraffic"
-    limits = {
-      minimum                  = 2
-      maximum                  = 5
-      invocations_per_instance = 900
-      scale_out_cooldown_s     = 60
-      scale_in_cooldown_s      = 300
-    }
   }
 
   assert {
@@ -70,16 +56,6 @@ run "nights_may_have_fewer_instances" {
   }
 
   variables {
-    prefix           = "scones-test"
-    endpoint_name    = "model"
-    endpoint_variant = "AllTraffic"
-    limits = {
-      minimum                  = 2
-      maximum                  = 5
-      invocations_per_instance = 900
-      scale_out_cooldown_s     = 60
-      scale_in_cooldown_s      = 300
-    }
     nights = { begin = "cron(0 20 * * ? *)", end = "cron(0 5 * * ? *)", timezone = "Europe/Berlin", minimum = 1 }
   }
 
@@ -93,38 +69,4 @@ run "nights_may_have_fewer_instances" {
     }
     error_message = "The schedule must lower the minimum at night, and raise it in the morning."
   }
-}
-
-run "an_endpoint_that_is_switched_off_leaves_uploads_where_they_are_and_wakes_nobody" {
-  command = plan
-
-  variables {
-    endpoint_name    = "model"
-    endpoint_stopped = true
-  }
-
-  assert {
-    condition     = length(module.scaling) == 0
-    error_message = "There is nothing to scale."
-  }
-}
-
-run "limits_make_sense" {
-  command = plan
-
-  variables {
-    endpoint_scaling = { minimum = 3, maximum = 2 }
-  }
-
-  expect_failures = [var.endpoint_scaling]
-}
-
-run "a_night_has_a_beginning" {
-  command = plan
-
-  variables {
-    endpoint_nights = { begin = "20:00", end = "cron(0 5 * * ? *)" }
-  }
-
-  expect_failures = [var.endpoint_nights]
 }

@@ -251,3 +251,43 @@ run "metrics_are_added_up_by_the_minute_on_aws" {
 
   expect_failures = [var.monitor_metric_period_s]
 }
+
+run "a_maximum_below_the_minimum_of_instances_is_refused" {
+  command = plan
+
+  variables {
+    endpoint_scaling = { minimum = 3, maximum = 2 }
+  }
+
+  expect_failures = [var.endpoint_scaling]
+}
+
+run "a_night_without_a_schedule_is_refused" {
+  command = plan
+
+  variables {
+    endpoint_nights = { begin = "20:00", end = "cron(0 5 * * ? *)" }
+  }
+
+  expect_failures = [var.endpoint_nights]
+}
+
+run "more_at_a_time_than_step_functions_allows_is_refused" {
+  command = plan
+
+  variables {
+    batch_limits = { concurrency = 10001 }
+  }
+
+  expect_failures = [var.batch_limits]
+}
+
+run "a_budget_that_nobody_is_told_of_is_refused" {
+  command = plan
+
+  variables {
+    monthly_budget_usd = 300
+  }
+
+  expect_failures = [var.monthly_budget_usd]
+}

@@ -230,6 +230,7 @@ run "logs_are_delivered_to_encrypted_groups_that_no_policy_limit_stops" {
     condition = alltrue([
       for machine, group in {
         (aws_sfn_state_machine.classify.name)       = aws_cloudwatch_log_group.classify
+        (aws_sfn_state_machine.batch.name)          = aws_cloudwatch_log_group.batch
         (aws_sfn_state_machine.failure_report.name) = aws_cloudwatch_log_group.failure_report
         } : alltrue([
           group.name == "/aws/vendedlogs/states/${machine}",
@@ -242,7 +243,7 @@ run "logs_are_delivered_to_encrypted_groups_that_no_policy_limit_stops" {
 
   assert {
     condition = alltrue([
-      for machine in [aws_sfn_state_machine.classify, aws_sfn_state_machine.failure_report] : alltrue([
+      for machine in [aws_sfn_state_machine.classify, aws_sfn_state_machine.batch, aws_sfn_state_machine.failure_report] : alltrue([
         endswith(one(machine.logging_configuration).log_destination, ":*"),
         one(machine.logging_configuration).level == "ERROR",
         !one(machine.logging_configuration).include_execution_data,
@@ -280,5 +281,22 @@ run "a_batch_runs_the_workflow_itself_within_its_limits" {
       jsondecode(aws_sfn_state_machine.batch.definition).States["Classify all"][name] == value
     ])
     error_message = "It must respect its limits."
+  }
+}
+
+run "uploads_wait_in_their_bucket_while_the_endpoint_is_switched_off" {
+  command = plan
+
+  module {
+    source = "./modules/workflow"
+  }
+
+  variables {
+    takes_uploads = false
+  }
+
+  assert {
+    condition     = aws_cloudwatch_event_rule.uploads.state == "DISABLED" && aws_cloudwatch_event_rule.failures.state != "DISABLED"
+    error_message = "No upload may start an execution that can only fail."
   }
 }

@@ -8,22 +8,18 @@ import io
 import json
 import re
 import statistics
-import tempfile
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import psutil
+from deployment import deployed, held_out_pictures
 from PIL import Image
 
-from scripts.dataset import load, make_splits
 from scripts.environment import ROOT
-from scripts.pipeline import CLASSES, DOWNLOADS
 from tests.e2e.client import aws
 from tests.e2e.world import ARTIFACTS, TABLE, World
-from tests.gameday.game import Tasks
 
 RUNS = 40
 PHOTOGRAPH_PX = (4000, 3000)  # a phone's
@@ -36,21 +32,10 @@ NETWORK_S = {"serialize": 0.06, "infer": 0.02, "filter": 0.0, "monitor": 1.0}
 
 def measure(say: Callable[[str], None]) -> dict[str, Any]:
     """Seconds of processor and of wall clock of each function, and bytes of what is kept."""
-    test = make_splits(load(None, CLASSES, DOWNLOADS, lambda *_: None)).test
-    body = _photograph(test[0].data)
-    with tempfile.TemporaryDirectory() as temporary:
-        cloud = Path(temporary) / "cloud"
-        tasks = Tasks(cloud)
-        try:
-            say("deploying")
-            for words in (("cloud.up",), ("deploy", "--set", "epochs=4")):
-                done = tasks.invoke(*words)
-                if done.returncode:
-                    raise SystemExit(done.stdout + done.stderr)
-            say("calling")
-            figures = _measure(World(cloud), body)
-        finally:
-            tasks.invoke("cloud.down")
+    body = _photograph(held_out_pictures()[0])
+    with deployed(say) as here:
+        say("calling")
+        figures = _measure(World(here.cloud), body)
     SHIPPED.write_text(json.dumps(_shipped(figures), indent=2) + "\n")
     return figures
 

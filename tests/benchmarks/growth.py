@@ -4,20 +4,17 @@ import hashlib
 import json
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import psutil
+from deployment import Deployment, deployed, held_out_pictures
+from photographs import photograph
 
-from scripts.dataset import load, make_splits
 from scripts.environment import ROOT
-from scripts.pipeline import CLASSES, DOWNLOADS
-from scripts.traffic.variations import photograph
 from tests.e2e.client import aws
-from tests.gameday.game import Tasks
 from tests.soak.memory import MB, Watch
 
 SIZES = (100, 1_000, 10_000)
@@ -26,23 +23,12 @@ ARTIFACTS, TABLE = "scones-local-artifacts-000000000000", "scones-local-decision
 
 def measure(say: Callable[[str], None]) -> dict[str, Any]:
     """Seconds, memory and stored bytes of each batch, and what became of its pictures."""
-    test = make_splits(load(None, CLASSES, DOWNLOADS, lambda *_: None)).test
-    pictures = [sample.data for sample in test]
-    with tempfile.TemporaryDirectory() as temporary:
-        cloud = Path(temporary) / "cloud"
-        tasks = Tasks(cloud)
-        try:
-            say("deploying")
-            for words in (("cloud.up",), ("deploy", "--set", "epochs=4")):
-                done = tasks.invoke(*words)
-                if done.returncode:
-                    raise SystemExit(done.stdout + done.stderr)
-            return {
-                str(size): _batch(tasks, cloud, _folder(Path(temporary), pictures, size, say), say)
-                for size in SIZES
-            }
-        finally:
-            tasks.invoke("cloud.down")
+    pictures = held_out_pictures()
+    with deployed(say) as here:
+        return {
+            str(size): _batch(here, _folder(here.folder, pictures, size, say), say)
+            for size in SIZES
+        }
 
 
 def _folder(parent: Path, pictures: Sequence[bytes], size: int, say: Callable[[str], None]) -> Path:
@@ -55,7 +41,8 @@ def _folder(parent: Path, pictures: Sequence[bytes], size: int, say: Callable[[s
     return folder
 
 
-def _batch(tasks: Tasks, cloud: Path, folder: Path, say: Callable[[str], None]) -> dict[str, Any]:
+def _batch(here: Deployment, folder: Path, say: Callable[[str], None]) -> dict[str, Any]:
+    cloud = here.cloud
     before, size = _decisions(cloud), len(list(folder.iterdir()))
     say(f"a batch of {size:,}")
     watch = Watch(json.loads((cloud / "cloud.json").read_text())["pid"])
@@ -63,7 +50,7 @@ def _batch(tasks: Tasks, cloud: Path, folder: Path, say: Callable[[str], None]) 
     command = [sys.executable, "-m", "invoke", "batch", str(folder)]
     most = 0
     with subprocess.Popen(
-        command, cwd=ROOT, env=tasks.environment, stdout=subprocess.DEVNULL
+        command, cwd=ROOT, env=here.tasks.environment, stdout=subprocess.DEVNULL
     ) as process:
         of_process = psutil.Process(process.pid)
         while process.poll() is None:

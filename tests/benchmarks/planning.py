@@ -7,42 +7,31 @@ record of deployment, the plan as JSON, and its review.
 import json
 import os
 import subprocess
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from deployment import deployed
 from measuring import in_turns
 
 from scripts.environment import DEFAULT_REGION, TERRAFORM, dummy_credentials
 from scripts.provisioning import terraform_release
 from scripts.provisioning.terraform import PARALLELISM
-from tests.gameday.game import Tasks
 
 RUNS = 5
 
 
 def measure(say: Callable[[str], None]) -> dict[str, Any]:
     """Seconds of each."""
-    with tempfile.TemporaryDirectory() as temporary:
-        cloud = Path(temporary) / "cloud"
-        tasks = Tasks(cloud)
+    with deployed(say) as here:
+        say("planning")
 
-        def invoke(*words: str) -> None:
-            done = tasks.invoke(*words)
+        def invoke() -> None:
+            done = here.tasks.invoke("plan")
             if done.returncode:
                 raise SystemExit(done.stdout + done.stderr)
 
-        try:
-            say("deploying")
-            for words in (("cloud.up",), ("deploy", "--set", "epochs=4")):
-                invoke(*words)
-            say("planning")
-            return in_turns(
-                {"invoke plan": lambda: invoke("plan"), "terraform plan": _terraform(cloud)}, RUNS
-            )
-        finally:
-            tasks.invoke("cloud.down")
+        return in_turns({"invoke plan": invoke, "terraform plan": _terraform(here.cloud)}, RUNS)
 
 
 def _terraform(cloud: Path) -> Callable[[], object]:

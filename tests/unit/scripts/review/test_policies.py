@@ -11,28 +11,9 @@ from hypothesis import strategies as st
 from scripts.review import grants
 from scripts.review.changes import changes
 from scripts.review.policies import differences
+from tests.unit.scripts.review.plans import BUCKET, ROLE, allow, change, policy
 
-ROLE = 'module.identity.aws_iam_role_policy.this["infer"]'
-BUCKET = 'module.storage.aws_s3_bucket.this["artifacts"]'
 SECURE = {"Bool": {"aws:SecureTransport": "false"}}
-
-
-def change(address, actions, before=None, after=None, **more):
-    return {
-        "address": address,
-        "type": re.search(r"aws_\w+", address)[0],
-        "mode": "managed",
-        "module_address": address.rpartition(".aws_")[0],
-        "change": {"actions": actions, "before": before, "after": after, **more},
-    }
-
-
-def policy(*statements):
-    return {"policy": json.dumps({"Version": "2012-10-17", "Statement": list(statements)})}
-
-
-def allow(action, resource, **more):
-    return {"Effect": "Allow", "Action": action, "Resource": resource, **more}
 
 
 def deny(action, resource, **more):

@@ -1,34 +1,14 @@
 """What a reviewer is told of a plan: dangers within the first ten lines, and nothing secret."""
 
-import json
 import re
 
 import pytest
 
 from scripts.review import comment, review
 from scripts.review.wording import code
+from tests.unit.scripts.review.plans import BUCKET, ROLE, allow, change, policy
 
-ROLE = 'module.identity.aws_iam_role_policy.this["infer"]'
-BUCKET = 'module.storage.aws_s3_bucket.this["artifacts"]'
 ALARM = 'module.observability.aws_cloudwatch_metric_alarm.this["latency"]'
-
-
-def change(address, actions, before=None, after=None, **more):
-    return {
-        "address": address,
-        "type": re.search(r"aws_\w+", address)[0],
-        "mode": "managed",
-        "module_address": address.rpartition(".aws_")[0],
-        "change": {"actions": actions, "before": before, "after": after, **more},
-    }
-
-
-def policy(*statements):
-    return {"policy": json.dumps({"Version": "2012-10-17", "Statement": list(statements)})}
-
-
-def allow(action, resource, **more):
-    return {"Effect": "Allow", "Action": action, "Resource": resource, **more}
 
 
 def judged(*changes, before=(), after=(), **more):

@@ -20,7 +20,7 @@ def photograph(pictures: Sequence[bytes], number: int, seed: int = 0, light: flo
     Size, quality, turn, mirror, light and how the phone was held vary; `light` darkens (below 1) or
     brightens all of them.
     """
-    chance = random.Random(f"{seed}/{number}")  # noqa: S311 - no secret: the same every time
+    chance = random.Random(f"{seed}/{number}")
     with Image.open(io.BytesIO(pictures[number % len(pictures)])) as opened:
         picture = opened.convert("RGB")
     if chance.random() < 0.5:

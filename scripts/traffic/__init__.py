@@ -1,1 +1,0 @@
-"""Simulated drivers: their photographs, and when they come."""
