@@ -24,6 +24,7 @@ locals {
     state_machine    = "arn:aws:states:${local.here}:stateMachine:${local.prefix}-classify"
     batch            = "arn:aws:states:${local.here}:stateMachine:${local.prefix}-batch"
     batch_runs       = "arn:aws:states:${local.here}:execution:${local.prefix}-batch"
+    batch_children   = "arn:aws:states:${local.here}:express:${local.prefix}-batch"
     failure_report   = "arn:aws:states:${local.here}:stateMachine:${local.prefix}-failure-report"
     failures_rule    = "arn:aws:events:${local.here}:rule/${local.prefix}-failures"
     failures_alarm   = "arn:aws:cloudwatch:${local.here}:alarm:${local.prefix}-executions-failed"

@@ -123,7 +123,7 @@ def _begin(state: Mapping[str, Any], execution: Mapping[str, Any], total: int) -
         "executionCounts": dict(counts),
         "redriveCount": 0,
         "_stateMachineArn": f"{here}:stateMachine:{machine}/{label}",
-        "_children": f"{here}:execution:{machine}/{label}",
+        "_children": f"{here}:express:{machine}/{label}:{execution['name']}",
     }
     stepfunctions._map_runs[run["mapRunArn"]] = run
     return run

@@ -20,6 +20,7 @@ variables {
     state_machine    = "arn:aws:states:us-east-1:123456789012:stateMachine:classify"
     batch            = "arn:aws:states:us-east-1:123456789012:stateMachine:batch"
     batch_runs       = "arn:aws:states:us-east-1:123456789012:execution:batch"
+    batch_children   = "arn:aws:states:us-east-1:123456789012:express:batch"
     failure_report   = "arn:aws:states:us-east-1:123456789012:stateMachine:failure-report"
     failures_rule    = "arn:aws:events:us-east-1:123456789012:rule/failures"
     alarm_topic      = "arn:aws:sns:us-east-1:123456789012:alarms"

@@ -58,9 +58,14 @@ locals {
         actions   = ["states:StartExecution"]
         resources = [var.arns.batch]
       }
+      # As AWS's page on policies for Distributed Map has it, for the run itself, and for the children.
       FollowChildren = {
-        actions   = ["states:DescribeExecution", "states:StopExecution"]
-        resources = ["${var.arns.batch_runs}/*"]
+        actions   = ["states:DescribeExecution"]
+        resources = ["${var.arns.batch_runs}:*", "${var.arns.batch_children}/*:*:*"]
+      }
+      StopRuns = {
+        actions   = ["states:StopExecution"]
+        resources = ["${var.arns.batch_runs}:*"]
       }
       ReadManifests = {
         actions   = ["s3:GetObject"]

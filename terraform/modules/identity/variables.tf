@@ -26,6 +26,7 @@ variable "arns" {
     state_machine    = string
     batch            = string
     batch_runs       = string
+    batch_children   = string
     failure_report   = string
     failures_rule    = string
     alarm_topic      = string

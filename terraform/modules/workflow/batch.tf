@@ -1,19 +1,21 @@
 # Many photographs at once: a Standard execution whose children are the very workflow above. There is
 # one definition; here it is embedded.
 locals {
+  children = {
+    MaxConcurrency             = var.batch_limits.concurrency
+    ToleratedFailurePercentage = var.batch_limits.tolerated_failures_percent
+    ItemProcessor = {
+      ProcessorConfig = { Mode = "DISTRIBUTED", ExecutionType = "EXPRESS" }
+      StartAt         = jsondecode(local.definition).StartAt
+      States          = local.states
+    }
+  }
+
   template = jsondecode(templatefile("${path.module}/batch.asl.json", { artifacts_bucket = var.artifacts_bucket }))
 
   batch = jsonencode(merge(local.template, {
     States = {
-      for name, state in local.template.States : name => merge(state, {
-        MaxConcurrency             = var.batch_limits.concurrency
-        ToleratedFailurePercentage = var.batch_limits.tolerated_failures_percent
-        ItemProcessor = {
-          ProcessorConfig = { Mode = "DISTRIBUTED", ExecutionType = "EXPRESS" }
-          StartAt         = jsondecode(local.definition).StartAt
-          States          = local.states
-        }
-      })
+      for name, state in local.template.States : name => merge(state, { for field, value in local.children : field => value if state.Type == "Map" })
     }
   }))
 }

@@ -54,6 +54,7 @@ def run(monkeypatch, stored):
     execution = {
         "executionArn": f"{MACHINE}:x".replace("stateMachine", "execution"),
         "stateMachineArn": MACHINE,
+        "name": "x",
         "status": "RUNNING",
     }
     context = {"QueryLanguage": "JSONata", "StateMachine": {}, "variables": {}}
@@ -95,7 +96,7 @@ def test_each_child_has_a_name_and_variables_of_its_own(run):
     assert sorted(output["number"] for output in outputs) == list(range(10))
     ids = {output["id"] for output in outputs}
     assert len(ids) == 10
-    assert all(":execution:many/pictures:" in item for item in ids)
+    assert all(":express:many/pictures:x:" in item for item in ids)
 
 
 def test_results_are_written_and_a_manifest_names_the_files(run, stored):
