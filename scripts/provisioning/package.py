@@ -117,15 +117,19 @@ def wheel_entries(layer: str, target: Target) -> Iterator[Entry]:
 
 
 def write_zip(path: Path, entries: Iterable[Entry]) -> None:
-    """Write `entries` to `path` reproducibly; replaces the file only when it is complete."""
-    unfinished = path.with_suffix(".tmp")
-    with zipfile.ZipFile(unfinished, "w", zipfile.ZIP_STORED) as archive:
-        for entry in sorted(entries, key=lambda entry: entry.name):
-            info = zipfile.ZipInfo(entry.name, _FIXED_TIME)
-            info.create_system = _UNIX
-            info.external_attr = (0o755 if entry.executable else 0o644) << 16
-            archive.writestr(info, entry.content)
-    unfinished.replace(path)
+    """Write `entries` to `path` reproducibly; replaces the file only when it is complete.
+
+    Several processes may do so at once: each writes in a place of its own.
+    """
+    with tempfile.TemporaryDirectory(dir=path.parent) as place:
+        unfinished = Path(place) / path.name
+        with zipfile.ZipFile(unfinished, "w", zipfile.ZIP_STORED) as archive:
+            for entry in sorted(entries, key=lambda entry: entry.name):
+                info = zipfile.ZipInfo(entry.name, _FIXED_TIME)
+                info.create_system = _UNIX
+                info.external_attr = (0o755 if entry.executable else 0o644) << 16
+                archive.writestr(info, entry.content)
+        unfinished.replace(path)
 
 
 def _tree(folder: Path, prefix: str, pattern: str) -> Iterator[Entry]:

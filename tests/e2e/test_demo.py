@@ -60,7 +60,7 @@ def test_the_model_learns_what_can_be_learnt(finished):
 def test_a_plan_right_after_the_second_apply_shows_no_change(finished):
     plan = finished["tasks"]["plan"]
     assert plan.returncode == 0, plan.stdout + plan.stderr
-    assert "No changes" in plan.stdout
+    assert "Plan for local: no changes" in plan.stdout
 
 
 def test_the_challenger_has_taken_over_without_a_failed_request(finished):

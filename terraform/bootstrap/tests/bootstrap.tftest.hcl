@@ -93,7 +93,7 @@ run "a_pull_request_may_plan_and_only_an_approved_environment_may_deploy" {
   assert {
     condition = length([
       for action in flatten(jsondecode(aws_iam_policy.github["plan"].policy).Statement[*].Action) : action
-      if !can(regex(":(Get|List|Describe|Validate)", action)) && !contains(["s3:PutObject", "s3:DeleteObject"], action)
+      if !can(regex(":(Get|List|Describe|Validate|View)", action)) && !contains(["s3:PutObject", "s3:DeleteObject"], action)
     ]) == 0
     error_message = "A plan must not change anything but the state's lock."
   }

@@ -39,6 +39,11 @@ def test_every_operation_answers_in_the_shape_of_its_model(cloud, model, tmp_pat
     endpoint = cloud.create_endpoint(config)
     sagemaker.update_endpoint(EndpointName=endpoint, EndpointConfigName=config)
     cloud.end_of_change(endpoint)
+    weight = {"VariantName": "AllTraffic", "DesiredWeight": 0.5}
+    sagemaker.update_endpoint_weights_and_capacities(
+        EndpointName=endpoint, DesiredWeightsAndCapacities=[weight]
+    )
+    cloud.end_of_change(endpoint)
     job = cloud.start_training("import time\ntime.sleep(600)\n")
     sagemaker.stop_training_job(TrainingJobName=job)
     cloud.end_of_training(job)

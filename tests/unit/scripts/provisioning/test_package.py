@@ -196,6 +196,19 @@ def test_a_zip_is_replaced_only_when_it_is_complete(tmp_path: Path) -> None:
     assert path.read_bytes() == b"before"
 
 
+def test_two_processes_may_write_the_same_zip(tmp_path):
+    path = tmp_path / "layer.zip"
+
+    def meanwhile():
+        yield package.Entry("a", b"first")
+        package.write_zip(path, [package.Entry("a", b"first")])  # another one, and quicker
+
+    package.write_zip(path, meanwhile())
+    with zipfile.ZipFile(path) as archive:
+        assert archive.read("a") == b"first"
+    assert list(tmp_path.iterdir()) == [path]
+
+
 def test_packages_are_installed_once_for_each_target_and_requirement(
     checkout: Callable[..., Path], wheels: list[list[str]]
 ) -> None:
