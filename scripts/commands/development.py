@@ -37,8 +37,8 @@ def lint(_: Context) -> None:
 def test(_: Context, only: str = "") -> None:
     """Run the tests: unit, integration, Terraform's, end to end."""
     # By group, so that what some tests share (a running cloud, a demo) is made once: see
-    # tests/conftest.py. They wait more than they work: four at a time keep two cores busy.
-    run(f"pytest -n 4 --dist loadgroup {f'tests/{only}' if only else 'tests'}")
+    # tests/conftest.py. Four at a time take longer on two cores: trainings get in each other's way.
+    run(f"pytest -n 2 --dist loadgroup {f'tests/{only}' if only else 'tests'}")
 
 
 @task
