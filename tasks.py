@@ -10,6 +10,7 @@ from scripts.commands import (
     local,
     model,
     operation,
+    serving,
     traffic,
 )
 
@@ -22,9 +23,9 @@ cloud.add_task(local.cloud_fault, "fault")
 cloud.add_task(local.cloud_heal, "heal")  # type: ignore[arg-type]
 
 endpoint = Collection("endpoint")
-endpoint.add_task(traffic.endpoint, "deploy", default=True)
-endpoint.add_task(traffic.start, "start")
-endpoint.add_task(traffic.stop, "stop")
+endpoint.add_task(serving.endpoint, "deploy", default=True)
+endpoint.add_task(serving.start, "start")
+endpoint.add_task(serving.stop, "stop")
 
 batches = Collection("batch")
 batches.add_task(batch.run, "run", default=True)
@@ -43,8 +44,8 @@ namespace = Collection(
     model.models,
     model.approve,
     model.reject,
-    traffic.rollback,
-    traffic.retrain,
+    serving.rollback,
+    serving.retrain,
     infrastructure.deploy,
     operation.classify,
     operation.monitor,
@@ -58,6 +59,7 @@ namespace = Collection(
     development.soak,
     development.gameday,
     development.bench,
+    traffic.traffic,
     batches,
     endpoint,
     cloud,

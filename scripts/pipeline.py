@@ -2,7 +2,7 @@
 
 import re
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,7 +10,16 @@ from typing import Any
 from scripts import artifacts
 from scripts.artifacts import CURRENT_DATASET, Bucket, dataset_key
 from scripts.console import Screen, Step
-from scripts.dataset import Dataset, StagedDataset, describe, load, make_splits, stage
+from scripts.dataset import (
+    Dataset,
+    Progress,
+    StagedDataset,
+    describe,
+    load,
+    make_splits,
+    read_staged,
+    stage,
+)
 from scripts.dataset.model import Splits
 from scripts.environment import ROOT, Environment
 from scripts.errors import UserError
@@ -98,7 +107,7 @@ def read_dataset(step: Step, source: Path | None, classes: Sequence[str]) -> Dat
     return load(source, classes, DOWNLOADS, progress_of(step))
 
 
-def progress_of(step: Step) -> Callable[[str, int, int | None], None]:
+def progress_of(step: Step) -> Progress:
     """What the functions of scripts/dataset report to."""
     return lambda what, done, total: step.progress(done, total or 0, what)
 
@@ -127,6 +136,14 @@ def use_dataset(bucket: Bucket, dataset_id: str) -> None:
     document = bucket.read_json(dataset_key(dataset_id))
     if bucket.read_json(CURRENT_DATASET) != document:
         bucket.write_json(CURRENT_DATASET, document)
+
+
+def read_current_dataset(bucket: Bucket, progress: Progress) -> tuple[tuple[str, ...], Splits]:
+    """Classes and parts of the data set that was staged last. Raises UserError without one."""
+    staged = bucket.read_json(CURRENT_DATASET)
+    if staged is None:
+        raise UserError("No data set is staged. Run: invoke stage")
+    return read_staged(bucket.s3, bucket.name, staged["dataset_id"], progress=progress)
 
 
 def train_model(

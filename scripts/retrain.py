@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from scripts import lease, pipeline
-from scripts.artifacts import CURRENT_DATASET, RETRAINING, Bucket
+from scripts.artifacts import RETRAINING, Bucket
 from scripts.console import Screen
-from scripts.dataset import extend, read_additions, read_staged
+from scripts.dataset import extend, read_additions
 from scripts.dataset.model import Progress, Splits
 from scripts.environment import Environment
 from scripts.errors import UserError
@@ -164,11 +164,7 @@ def _data(
     provisioned: Provisioned, request: Request, progress: Progress
 ) -> tuple[tuple[str, ...], Splits, str]:
     """The staged data set with what is to be added: classes, parts, and the addition in words."""
-    bucket = provisioned.bucket
-    staged = bucket.read_json(CURRENT_DATASET)
-    if staged is None:
-        raise UserError("No data set is staged. Run: invoke stage")
-    classes, splits = read_staged(bucket.s3, bucket.name, staged["dataset_id"], progress=progress)
+    classes, splits = pipeline.read_current_dataset(provisioned.bucket, progress)
     if request.add is None:
         return classes, splits, "nothing added"
     added = read_additions(Path(request.add), classes)

@@ -1,145 +1,82 @@
-"""What serves: updates, going back, and retraining."""
+"""A load as drivers would make it."""
+
+import json
+from pathlib import Path
 
 from invoke import Context, Exit, task
 
-from scripts import pipeline, tables
-from scripts import retrain as retrain_module
-from scripts.commands import (
-    ALGORITHM_HELP,
-    BAKE_HELP,
-    DEFAULT_ENV,
-    ENV_HELP,
-    GATE_HELP,
-    SET_HELP,
-    STRATEGY_HELP,
-    friendly,
-    seconds,
-    settings,
-    stated,
-    use,
-)
+from scripts import pipeline
+from scripts.commands import DEFAULT_ENV, ENV_HELP, confirm, friendly, number, use
 from scripts.console import Screen
-from scripts.evaluation.gate import Rule
-from scripts.serving import registry, release, switch
-from scripts.serving.endpoint import Fleet
-from scripts.serving.rollout import CANARY, Rollout
-from scripts.training.train import EFFICIENTNET
+from scripts.environment import BUILD
+from scripts.errors import UserError
+from scripts.traffic import outcome, pictures, plan
+from scripts.traffic import run as load
+from scripts.traffic.run import Load
 
 
 @task(
     help={
         "env": ENV_HELP,
-        "version": "number, as in `invoke models` (the newest approved one by default)",
-        "override": "why a version that is not approved is deployed all the same; recorded",
-        "strategy": STRATEGY_HELP,
-        "bake": BAKE_HELP,
-        "instances": "how many (2 at first, later as they are)",
-        "instance-type": "such as ml.m5.large",
-        "capture": "per cent of requests that are captured",
-    },
+        "rate": "pictures in a second, minute or hour, such as 20/s, 300/m, 1000/h",
+        "minutes": "for how long",
+        "rhythm": f"how they are spread: {', '.join(plan.RHYTHMS)} (24 hours in those minutes)",
+        "burst": "so many pictures at once instead of a rate",
+        "mix": "shares of other pictures, as kind=share: a class, "
+        f"{', '.join([*pictures.DRIFTED, pictures.HOSTILE_KIND])}",
+        "to": "workflow: uploads; endpoint: the model alone, to see it scale",
+        "at-once": "uploads on their way at the same time, at most",
+        "out": "file to write the result to, as JSON",
+        "seed": "another one is another day",
+        "yes": "do not ask",
+    }
 )
 @friendly
-def endpoint(
+def traffic(
     _: Context,
     env: str = DEFAULT_ENV,
-    version: str | None = None,
-    override: str | None = None,
-    strategy: str = CANARY,
-    bake: str | None = None,
-    instances: int = 0,
-    instance_type: str = Fleet.instance_type,
-    capture: int = Fleet.capture_percentage,
+    rate: str = "5/s",
+    minutes: str = "1",
+    rhythm: str = "steady",
+    burst: int = 0,
+    mix: str = "",
+    to: str = load.WORKFLOW,
+    at_once: int = 32,
+    out: str | None = None,
+    seed: int = 0,
+    yes: bool = False,
 ) -> None:
-    """Put an approved version into service; then run `invoke apply`."""
-    fleet = Fleet(instance_type, instances or None, capture)
-    environment = use(env)
-    provisioned = pipeline.open_provisioned(environment)
-    release.deploy_endpoint(
-        environment,
-        provisioned,
-        Screen(),
-        registry.find(environment, version) if version else release.newest_approved(environment),
-        release.rollout_of(environment, provisioned, strategy, seconds(bake)),
-        fleet=fleet,
-        override=override,
-    )
-
-
-@task(help={"env": ENV_HELP})
-@friendly
-def stop(_: Context, env: str = DEFAULT_ENV) -> None:
-    """Switch the endpoint off for a while; uploads wait meanwhile."""
-    environment, screen = use(env), Screen()
-    pipeline.build_packages(environment, screen)
-    switch.stop(environment, pipeline.open_provisioned(environment), screen)
-
-
-@task(help={"env": ENV_HELP})
-@friendly
-def start(_: Context, env: str = DEFAULT_ENV) -> None:
-    """Switch the endpoint on again, as it was."""
-    environment, screen = use(env), Screen()
-    pipeline.build_packages(environment, screen)
-    switch.start(environment, pipeline.open_provisioned(environment), screen)
-
-
-@task(help={"env": ENV_HELP, "reason": "why; recorded with the version that is left"})
-@friendly
-def rollback(_: Context, reason: str = "", env: str = DEFAULT_ENV) -> None:
-    """Return at once to the approved version that was deployed before."""
-    why = stated(reason)
+    """Send pictures as drivers would, and say what became of them and how soon."""
+    seconds = 60 * number(minutes, "minutes")
+    due = plan.burst(burst) if burst else plan.stream(plan.rate_of(rate), seconds, rhythm, seed)
+    if to not in load.TARGETS:
+        raise UserError(f"Nothing is called '{to}' here. Send to: {', '.join(load.TARGETS)}.")
+    if at_once < 1:
+        raise UserError(f"With {at_once} at once nothing is sent. Give 1 or more.")
     environment, screen = use(env), Screen()
     provisioned = pipeline.open_provisioned(environment)
-    release.rollback(environment, provisioned, screen, why)
-    pipeline.build_packages(environment, screen)
-    pipeline.provision(environment, screen, "apply", "Apply the threshold")
-
-
-@task(
-    help={
-        "env": ENV_HELP,
-        "add": "folder of newly labelled pictures, a folder for each class",
-        "set": SET_HELP,
-        "gate": GATE_HELP,
-        "algorithm": ALGORITHM_HELP,
-        "instance-type": "training instance, such as ml.m5.xlarge",
-        "strategy": STRATEGY_HELP,
-        "bake": BAKE_HELP,
-        "restart": "forget an unfinished retraining",
-        "dry-run": "show what would be done, and do nothing",
-    },
-    iterable=["set", "gate"],
-)
-@friendly
-def retrain(
-    _: Context,
-    set: list[str],
-    gate: list[str],
-    env: str = DEFAULT_ENV,
-    add: str | None = None,
-    algorithm: str = EFFICIENTNET,
-    instance_type: str | None = None,
-    strategy: str = CANARY,
-    bake: str | None = None,
-    restart: bool = False,
-    dry_run: bool = False,
-) -> None:
-    """Train again, and deploy what the gate approves; resumes when killed."""
-    request = retrain_module.Request(add, algorithm, instance_type, settings(set))
-    rule = Rule.with_settings(gate)
-    environment, screen = use(env), Screen()
-
-    def rollout(provisioned: pipeline.Provisioned) -> Rollout:
-        return release.rollout_of(environment, provisioned, strategy, seconds(bake))
-
-    if dry_run:
-        for line in retrain_module.describe(environment, request, rule, rollout, restart):
-            screen.print(f"  {line}")
-        return
-    ended = retrain_module.retrain(environment, screen, request, rule, rollout, restart=restart)
-    tables.show_retraining(screen, ended)
-    if ended.outcome is None:
-        again = f"Then run `{environment.command('retrain')}` again."
-        raise Exit(f"The live model stays for now. {ended.reason} {again}", code=1)
-    if ended.outcome != retrain_module.DEPLOYED:
-        raise Exit(f"The live model stays: {ended.outcome}. {ended.reason}", code=1)
+    with screen.step("pictures", "Test pictures") as step:
+        classes, splits = pipeline.read_current_dataset(
+            provisioned.bucket, pipeline.progress_of(step)
+        )
+        labelled: dict[str, list[bytes]] = {name: [] for name in classes}
+        for sample in splits.test:
+            labelled[classes[sample.label]].append(sample.data)
+        shares = plan.mix_of(mix, pictures.known(classes))
+        step.result = f"{len(splits.test)} of {len(classes)} classes"
+    if not environment.is_local and not yes:
+        told = "; other systems are told of the decisions" if to == load.WORKFLOW else ""
+        confirm(f"This sends {len(due):,} pictures to the {to} of '{env}'{told}.")
+    asked = Load(to, due, plan.kinds(len(due), shares, classes, seed), seed, at_once)
+    with screen.step("traffic", "Traffic") as step:
+        result = load.run(environment, provisioned.outputs, labelled, asked, step.progress)
+        step.result = f"{result['sent']:,} pictures, {result['rate'] or 0:g}/s"
+    path = Path(out) if out else BUILD / env / "traffic.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(result, indent=2) + "\n", "utf-8")
+    screen.table(*outcome.TIMES_COLUMNS, rows=outcome.times_rows(result))
+    screen.table(*outcome.PARTS_COLUMNS, rows=outcome.parts_rows(result))
+    for line in outcome.describe(result):
+        screen.print(line)
+    if result["lost"]:
+        raise Exit(f"{result['lost']:,} pictures were lost; see {path}.", code=1)

@@ -23,6 +23,7 @@ import drift_detection
 import drift_false_alarms
 import functions
 import growth
+import loads
 import measuring
 import model
 import monitoring
@@ -56,6 +57,7 @@ def parts(hyperparameters: Mapping[str, str]) -> dict[str, Part]:
         "serving": ("Serving", lambda say: serving.measure(hyperparameters, say)),
         "functions": ("The functions, warm", functions.measure),
         "plan": ("The plan", planning.measure),
+        "loads": ("From upload to decision", loads.measure),
         "growth": ("Batches that grow", growth.measure),
         "model": ("The model", lambda say: model.measure(hyperparameters, say)),
         "warm_demo": ("make demo", lambda _: demos.warm_demo()),
@@ -65,6 +67,7 @@ def parts(hyperparameters: Mapping[str, str]) -> dict[str, Part]:
 
 ALWAYS = (
     *("imports", "packages", "decoding", "monitoring", "local_cloud", "functions", "plan"),
+    "loads",
     *("drift_false_alarms", "drift_detection", "serving"),
 )
 

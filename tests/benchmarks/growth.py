@@ -11,9 +11,9 @@ from typing import Any
 
 import psutil
 from deployment import Deployment, deployed, held_out_pictures
-from photographs import photograph
 
 from scripts.environment import ROOT
+from scripts.traffic.photographs import photograph
 from tests.e2e.client import aws
 from tests.soak.memory import MB, Watch
 

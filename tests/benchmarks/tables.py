@@ -6,6 +6,7 @@ from typing import Any
 import drift_tables
 import functions
 import growth
+import loads
 
 from scripts.console import Screen
 
@@ -150,6 +151,7 @@ _TABLES: dict[str, Callable[[dict[str, Any]], list[Table]]] = {
     "serving": _serving,
     "functions": functions.table,
     "plan": _times,
+    "loads": loads.table,
     "growth": growth.table,
     "model": _model,
     "warm_demo": _demo,

@@ -61,10 +61,10 @@ def invoke(
 def opened(monkeypatch: pytest.MonkeyPatch, dev: Environment) -> Environment:
     """Every task gets `dev`, provisioned, without asking AWS."""
     from scripts import pipeline
-    from scripts.commands import infrastructure, local, model, operation, traffic
+    from scripts.commands import infrastructure, local, model, operation, serving, traffic
 
     provisioned = SimpleNamespace(outputs={}, bucket=None)
-    for module in (infrastructure, local, model, operation, traffic):
+    for module in (infrastructure, local, model, operation, serving, traffic):
         monkeypatch.setattr(module, "use", lambda _env: dev)
     monkeypatch.setattr(pipeline, "open_provisioned", lambda _environment: provisioned)
     return dev

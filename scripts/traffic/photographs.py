@@ -14,11 +14,10 @@ _EXIF_ORIENTATION = 0x0112
 _HELD = {1: None, 3: Image.Transpose.ROTATE_180, 6: Image.Transpose.ROTATE_90}
 
 
-def photograph(pictures: Sequence[bytes], number: int, seed: int = 0, light: float = 1.0) -> bytes:
+def photograph(pictures: Sequence[bytes], number: int, seed: int | str = 0) -> bytes:
     """The photograph with this number: a JPEG of one of `pictures`, the same each time.
 
-    Size, quality, turn, mirror, light and how the phone was held vary; `light` darkens (below 1) or
-    brightens all of them.
+    Size, quality, turn, mirror, light and how the phone was held vary.
     """
     chance = random.Random(f"{seed}/{number}")
     with Image.open(io.BytesIO(pictures[number % len(pictures)])) as opened:
@@ -29,7 +28,7 @@ def photograph(pictures: Sequence[bytes], number: int, seed: int = 0, light: flo
     picture = picture.resize((size, size), Image.Resampling.BICUBIC)
     turn = chance.uniform(-LARGEST_TURN_DEGREES, LARGEST_TURN_DEGREES)
     picture = _turned(picture, turn)
-    picture = ImageEnhance.Brightness(picture).enhance(light * chance.uniform(0.9, 1.1))
+    picture = ImageEnhance.Brightness(picture).enhance(chance.uniform(0.9, 1.1))
     orientation, transposed = chance.choice(list(_HELD.items()))
     if transposed is not None:
         picture = picture.transpose(transposed)
