@@ -55,6 +55,7 @@ namespace = Collection(
     infrastructure.destroy,
     development.lint,
     development.test,
+    development.documents,
     development.security,
     development.soak,
     development.gameday,

@@ -8,16 +8,16 @@ from pathlib import Path
 
 from invoke import Context, Exit, task
 
-from scripts.commands import (
-    friendly,
-)
+from scripts import pipeline
+from scripts.commands import DEFAULT_ENV, ENV_HELP, friendly, use
 from scripts.console import Screen
-from scripts.environment import (
-    ROOT,
-    TERRAFORM,
-)
+from scripts.cost.estimate import resources_of
+from scripts.documents import picture, variables
+from scripts.environment import ROOT, TERRAFORM
 from scripts.provisioning import terraform, terraform_release
 from scripts.security import run as checked
+
+DOCS = ROOT / "docs"
 
 
 @task
@@ -39,6 +39,31 @@ def test(_: Context, only: str = "") -> None:
     # By group, so that what some tests share (a running cloud, a demo) is made once: see
     # tests/conftest.py. Four at a time take longer on two cores: trainings get in each other's way.
     run(f"pytest -n 2 --dist loadgroup {f'tests/{only}' if only else 'tests'}")
+
+
+@task(help={"env": ENV_HELP, "check": "write nothing, and end in 1 where a page differs"})
+@friendly
+def documents(_: Context, env: str = DEFAULT_ENV, check: bool = False) -> None:
+    """Write the pages made from the code: variables, and a picture of what is deployed."""
+    environment, screen = use(env), Screen()
+    pipeline.open_provisioned(environment)
+    planned = pipeline.plan(environment).document["planned_values"]["root_module"]
+    architecture = DOCS / "architecture.md"
+    pages = {
+        DOCS / "variables.md": variables.page(),
+        architecture: picture.within(
+            architecture.read_text("utf-8"), picture.mermaid(resources_of(planned))
+        ),
+    }
+    changed = [path for path, text in pages.items() if path.read_text("utf-8") != text]
+    for path in changed:
+        screen.print(f"{path.relative_to(ROOT)} {'differs' if check else 'is written'}.")
+        if not check:
+            path.write_text(pages[path], "utf-8")
+    if not changed:
+        screen.print("The pages are as the code is.")
+    if check and changed:
+        raise Exit("Run: invoke documents", code=1)
 
 
 @task

@@ -63,7 +63,9 @@ def run(
             result = outcome.of_endpoint(sent)
         else:
             result = _of_workflow(environment, outputs, sent, progress)
-        result["parts"] = services.parts(environment, outputs, began_s, time.time())
+        parts = services.parts(environment, outputs, began_s, time.time())
+        asked = ("model",) if load.target == ENDPOINT else parts.keys()
+        result["parts"] = {part: parts[part] for part in asked if part in parts}
     return (
         {"target": load.target, "kinds": dict(Counter(load.kinds))}
         | result

@@ -45,7 +45,7 @@ KNOWN = tuple(bench.parts({}))
 def test_serving_is_always_measured_and_what_takes_long_on_request():
     always = [
         *("imports", "packages", "decoding", "monitoring", "local_cloud"),
-        *("drift_false_alarms", "drift_detection", "serving", "functions", "plan"),
+        *("drift_false_alarms", "drift_detection", "serving", "functions", "plan", "loads"),
     ]
     assert bench.wanted(options(), KNOWN) == always
     assert bench.wanted(options(model=True), KNOWN) == [*always, "model"]
