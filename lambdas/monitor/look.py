@@ -10,7 +10,7 @@ import numpy as np
 
 from lambdas.common.drift.baseline import Baseline, InvalidBaseline
 from lambdas.common.drift.judge import Observed, judge
-from lambdas.common.drift.picture_statistics import NAMES, measure
+from lambdas.common.drift.picture_statistics import COLUMNS, measure
 from lambdas.common.errors import Rejected
 from lambdas.common.picture import decode
 from lambdas.monitor import checkpoint, traffic, window
@@ -102,7 +102,7 @@ def measured(pictures: Mapping[str, bytes], size_px: int) -> Pictures:
             found[image_id] = measure(np.asarray(decode(data, size_px, MAX_PIXELS)))
         except Rejected:
             continue
-    statistics = np.array(list(found.values()), dtype=np.float64).reshape(-1, len(NAMES))
+    statistics = np.array(list(found.values()), dtype=np.float64).reshape(-1, len(COLUMNS))
     return Pictures(list(found), statistics)
 
 

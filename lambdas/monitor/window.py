@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lambdas.common.drift.baseline import Baseline
+from lambdas.common.drift.comparisons import by_name
 from lambdas.common.drift.interval import wilson
 from lambdas.common.drift.judge import Severity, Signal, Verdict, most_drifted
-from lambdas.common.drift.picture_statistics import NAMES
 from lambdas.monitor.checkpoint import named_at
 from lambdas.monitor.records import Records
 from lambdas.monitor.traffic import Traffic
@@ -42,7 +42,7 @@ class Window:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Pictures:
-    """A sample of a window's pictures: image ids, and their statistics [n, 4] as NAMES."""
+    """A sample of a window's pictures: image ids, and their statistics [n, 12] as COLUMNS."""
 
     image_ids: Sequence[str]
     statistics: Table
@@ -116,9 +116,9 @@ def describe_scores(scores: Table, labels: Sequence[str], threshold: float) -> d
 
 
 def describe_pictures(pictures: Pictures) -> dict[str, Any]:
-    """Quantiles and mean of each statistic."""
+    """Quantiles and mean of each statistic that is tested by itself."""
     n = len(pictures.image_ids)
-    columns = zip(NAMES, pictures.statistics.T, strict=True) if n else ()
+    columns = by_name(pictures.statistics).items() if n else ()
     statistics = {
         name: {**_quantiles(column, _PICTURE_QUANTILES), "mean": _rounded(column.mean())}
         for name, column in columns

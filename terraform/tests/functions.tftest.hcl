@@ -45,6 +45,16 @@ run "functions_get_their_own_role_settings_package_and_log_group" {
   }
 
   assert {
+    condition     = alltrue([for function in aws_lambda_function.this : function.logging_config[0].system_log_level == "WARN" && function.logging_config[0].log_format == "JSON"])
+    error_message = "Lambda must not log a start and a report for each call: at a million pictures that is more than a dollar."
+  }
+
+  assert {
+    condition     = aws_lambda_function.this["serialize"].memory_size >= 1024
+    error_message = "serialize must have room for the largest upload, which takes 889 MB."
+  }
+
+  assert {
     condition = aws_lambda_function.this["serialize"].environment[0].variables == tomap({
       POWERTOOLS_SERVICE_NAME = "serialize"
       POWERTOOLS_LOG_LEVEL    = "INFO"

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from lambdas.common.drift.baseline import Baseline
 from lambdas.common.drift.interval import wilson
+from lambdas.common.drift.picture_statistics import COLUMNS
 from lambdas.common.drift.verdict import Severity
 
 RATES_PER_H = (20, 100, 1_000)
@@ -55,8 +56,9 @@ def _law(random: np.random.Generator) -> Population:
     """
     logits = random.choice((-1, 1), ITEMS) * random.normal(2, 1, ITEMS)
     scores = 1 / (1 + np.exp(-logits))
-    covariance = 0.5 * np.eye(4) + 0.5
-    pictures = np.exp(0.3 * random.multivariate_normal(np.zeros(4), covariance, ITEMS) - 1)
+    columns = len(COLUMNS)
+    covariance = 0.5 * np.eye(columns) + 0.5
+    pictures = np.exp(0.3 * random.multivariate_normal(np.zeros(columns), covariance, ITEMS) - 1)
     return Population(np.stack([scores, 1 - scores], axis=1), pictures)
 
 

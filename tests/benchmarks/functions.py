@@ -17,6 +17,7 @@ import psutil
 from deployment import deployed, held_out_pictures
 from PIL import Image
 
+from scripts.cost.estimate import STEPS, prices
 from scripts.environment import ROOT
 from tests.e2e.client import aws
 from tests.e2e.world import ARTIFACTS, TABLE, World
@@ -25,6 +26,13 @@ RUNS = 40
 PHOTOGRAPH_PX = (4000, 3000)  # a phone's
 SHIPPED = ROOT / "scripts" / "cost" / "measured.json"
 ONE_PROCESSOR_MB = 1769
+EVENT_BYTES = 26  # what CloudWatch counts beside an event's message
+# Sizes to choose from; serialize's largest upload takes 889 MB, what boto3 takes fills 128.
+MEMORY_MB = {
+    "serialize": (1024, 1152, 1408, 1769, 2048),
+    "infer": (128, 256, 512, 1024),
+    "filter": (128, 256, 512),
+}
 # What a network adds on AWS and is nothing here: first byte of S3, of DynamoDB and of the endpoint.
 # Not measured; generous figures of the services' own documentation are some tens of milliseconds.
 NETWORK_S = {"serialize": 0.06, "infer": 0.02, "filter": 0.0, "monitor": 1.0}
@@ -52,15 +60,15 @@ def _shipped(figures: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _billed_s(functions: dict[str, Any], name: str) -> float:
+def _billed_s(functions: dict[str, Any], name: str, memory_mb: int | None = None) -> float:
     """What Lambda would bill: processor time at the function's share, waiting, and the network.
 
-    A call takes a while here beside what the function does: as much as for filter, which does not
-    wait for anything.
+    `memory_mb` instead of what the function has. A call takes a while here beside what the function
+    does: as much as for filter, which does not wait for anything.
     """
     item, idle = functions[name], functions["filter"]
     waiting = item["wall_s"] - item["processor_s"] - (idle["wall_s"] - idle["processor_s"])
-    share = min(1.0, item["memory_mb"] / ONE_PROCESSOR_MB)
+    share = min(1.0, (memory_mb or item["memory_mb"]) / ONE_PROCESSOR_MB)
     return round(item["processor_s"] / share + max(0.0, waiting) + NETWORK_S[name], 4)
 
 
@@ -148,16 +156,25 @@ def _capture_bytes(world: World) -> int:
 
 
 def _log_bytes(world: World) -> int:
-    """Bytes that the three functions log for a picture, the platform's three lines included."""
-    logs, total = aws(world.cloud, "logs"), 0
-    for name in ("serialize", "infer", "filter"):
-        events = logs.filter_log_events(logGroupName=f"/aws/lambda/scones-local-{name}")["events"]
-        total += sum(len(event["message"]) + 26 for event in events[-10:]) // 10 + 400
-    return total
+    """Bytes that the three functions log for a picture.
+
+    Lambda's own lines are left out: at the level that Terraform sets, it writes none for a call
+    that goes well. The local Lambda writes them all the same, as text: a START tells the calls.
+    """
+    logs, total = aws(world.cloud, "logs"), 0.0
+    for name in STEPS:
+        pages = logs.get_paginator("filter_log_events").paginate(
+            logGroupName=f"/aws/lambda/scones-local-{name}"
+        )
+        messages = [event["message"] for page in pages for event in page["events"]]
+        ours = sum(len(text) + EVENT_BYTES for text in messages if text.startswith("{"))
+        total += ours / sum(text.startswith("START ") for text in messages)
+    return round(total)
 
 
 def table(figures: dict[str, Any]) -> list[tuple[tuple[str, ...], list[tuple[str, ...]]]]:
     """For the terminal."""
+    per_million = prices()["lambda arm64"][0] * 1e6
     rows: list[tuple[str, ...]] = [
         (
             name,
@@ -167,4 +184,18 @@ def table(figures: dict[str, Any]) -> list[tuple[tuple[str, ...], list[tuple[str
         )
         for name, item in figures["functions"].items()
     ]
-    return [(("Function", "MB", "Wall ms", "Processor ms", "Billed ms, estimated"), rows)]
+    sizes: list[tuple[str, ...]] = [
+        (
+            name,
+            f"{memory_mb}",
+            f"{1e3 * billed:.1f}",
+            f"{billed * memory_mb / 1024 * per_million:.2f}",
+        )
+        for name in STEPS
+        for memory_mb in MEMORY_MB[name]
+        if (billed := _billed_s(figures["functions"], name, memory_mb))
+    ]
+    return [
+        (("Function", "MB", "Wall ms", "Processor ms", "Billed ms, estimated"), rows),
+        (("With other memory", "MB", "Billed ms, estimated", "$ a million"), sizes),
+    ]

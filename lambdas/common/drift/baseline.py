@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lambdas.common.drift.picture_statistics import NAMES
+from lambdas.common.drift.picture_statistics import COLUMNS
 from lambdas.common.scores import SUM_TOLERANCE
 
 Table = NDArray[np.float64]
@@ -19,7 +19,7 @@ FEWEST = 20
 """With fewer samples a baseline is no baseline."""
 
 DECIMALS = 4
-"""Of scores and picture statistics. 1,000 samples of two classes take about 50 KB as JSON."""
+"""Of scores and picture statistics. 1,000 samples of two classes take about 120 KB as JSON."""
 
 _FIELDS = ("version", "model_name", "labels", "threshold", "created_at", "scores", "pictures")
 
@@ -30,7 +30,7 @@ class InvalidBaseline(ValueError):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Baseline:
-    """`scores` [n, k] are the probabilities of `labels`; `pictures` [m, 4] the statistics NAMES.
+    """`scores` [n, k] are the probabilities of `labels`; `pictures` [m, 12] the statistics COLUMNS.
 
     The pictures are those of the scores, normalised as the model sees them, or a sample of them.
     `version` is the model's in the registry, if it has one; `threshold` is the confidence from
@@ -51,7 +51,7 @@ class Baseline:
         object.__setattr__(self, "scores", rounded(self.scores))
         object.__setattr__(self, "pictures", rounded(self.pictures))
         _check_table(self.scores, "scores", len(self.labels))
-        _check_table(self.pictures, "pictures", len(NAMES))
+        _check_table(self.pictures, "pictures", len(COLUMNS))
         if len(self.labels) < 2:
             raise InvalidBaseline("The baseline has fewer than two labels.")
         if (self.pictures < 0).any():

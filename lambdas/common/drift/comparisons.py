@@ -75,6 +75,7 @@ def severity(p_value: float, tests: int) -> Severity:
 
 
 def by_name(pictures: Table) -> dict[str, Values]:
+    """What is tested of statistics of pictures [n, 12]: NAMES, the first of their columns."""
     return {name: pictures[:, column] for column, name in enumerate(NAMES)}
 
 

@@ -15,9 +15,9 @@ from numpy.typing import ArrayLike, NDArray
 
 Array = NDArray[np.float64]
 
-ODDS_RATIOS = (1.75, 2.5, 4.0, 8.0, 20.0)
+ODDS_RATIOS = (2.0, 4.0, 10.0)
 """The rises that are looked for, as ratios of odds, with equal weights. Smaller ones than the first
-would be found in a baseline that is a little too good by chance."""
+would be found in a baseline that is a little too good by chance; each more costs the others."""
 
 MOST_DECADES = 7.0
 """Where each rate and rise stops growing, so that the value falls again soon after the cause is
@@ -26,7 +26,7 @@ low, so that the promise above holds."""
 
 
 def start(rates: int) -> Array:
-    """The logarithms [rates, 5] of a detector of so many rates that has seen nothing."""
+    """The logarithms [rates, 3] of a detector of so many rates that has seen nothing."""
     return np.full((rates, len(ODDS_RATIOS)), -math.inf)
 
 
@@ -35,7 +35,7 @@ def update(
 ) -> tuple[Array, Array]:
     """The detector after a window with `total` records, of which `counts` [..., r] were of a kind.
 
-    It watches r rates, which need not be independent. `logs` [..., r, 5] are natural logarithms,
+    It watches r rates, which need not be independent. `logs` [..., r, 3] are natural logarithms,
     for each rate one for each of ODDS_RATIOS: from `start`, or from the last call.
     `highest_rates` [..., r], above 0 and below 1, are upper confidence bounds of the baseline's
     rates. Detectors along the axes in front are each on its own; `total` is [...].

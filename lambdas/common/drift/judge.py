@@ -26,7 +26,7 @@ def judge(
 ) -> tuple[Verdict, dict[str, Any]]:
     """The verdict on a window, and the state to pass with the next one.
 
-    `state` is JSON of at most 100 KB for two classes; {} at the beginning, and again for another
+    `state` is JSON of at most 150 KB for two classes; {} at the beginning, and again for another
     baseline. A window without records says nothing: its verdict is NONE without signals, and the
     state stays as it is.
     """
@@ -59,7 +59,7 @@ def judge(
 
 
 def most_drifted(baseline: Baseline, pictures: Table, k: int) -> NDArray[np.intp]:
-    """The places of the at most `k` pictures, of statistics [m, 4], least like the baseline's.
+    """The places of the at most `k` pictures, of statistics [m, 12], least like the baseline's.
 
     The furthest one is the first.
     """

@@ -10,9 +10,9 @@ _LEAST_VARIANCE = 1e-6  # a statistic that never varies would make any differenc
 
 
 def distances(reference: Table, pictures: Table) -> Values:
-    """Squared Mahalanobis distances [n] of pictures [n, 4] from a reference [m, 4], m > 1.
+    """Squared Mahalanobis distances [n] of pictures [n, k] from a reference [m, k], m > 1.
 
-    Of the statistics' square roots, as sharpness and colourfulness are skewed. P. C. Mahalanobis,
+    Of the statistics' square roots, as most of them are skewed. P. C. Mahalanobis,
     On the generalised distance in statistics, Proceedings of the National Institute of Sciences of
     India 2 (1936), 49-55.
     """
@@ -24,7 +24,7 @@ def distances(reference: Table, pictures: Table) -> Values:
 
 
 def own_distances(reference: Table) -> Values:
-    """The distance [m] of each picture of the reference [m, 4], m > 2, from all the others.
+    """The distance [m] of each picture of the reference [m, k], m > 2, from all the others.
 
     Like those of pictures that are not in it: by the formula for leaving one out, R. D. Cook and
     S. Weisberg, Residuals and Influence in Regression (1982), section 2.2.

@@ -7,17 +7,17 @@ from lambdas.common.drift import interval
 
 Values = NDArray[np.float64]
 
-SHARES = (0.02, 0.05, 0.1, 0.2)
+SHARES = (0.02, 0.05, 0.1)
 """Unusual is what so many of the baseline's values are above, each of them in turn: few to notice
 a little of what is very unusual, many to notice much of what is hardly so."""
 
 BOUND = 0.98
 """The confidence of the baseline's upper bound. A true rate that is above it by chance is no alarm
-yet: the least rise that the detector looks for is 1.75 times the odds, which leaves room."""
+yet: the least rise that the detector looks for is twice the odds, which leaves room."""
 
 
 def limits(expected: Values) -> Values:
-    """The values [4] above which a record is unusual, one for each of SHARES.
+    """The values [3] above which a record is unusual, one for each of SHARES.
 
     They are values that occur, so that the bounds below are exact although they were chosen.
     """
@@ -26,11 +26,11 @@ def limits(expected: Values) -> Values:
 
 
 def counts(values: Values, above: Values) -> NDArray[np.int64]:
-    """How many of the values [n] are above each of the limits [4]."""
+    """How many of the values [n] are above each of the limits [3]."""
     return len(values) - np.searchsorted(np.sort(values), above, side="right")
 
 
 def highest_rates(expected: Values, above: Values) -> Values:
-    """The upper confidence bounds [4] of the rates that are normal, by what the baseline shows."""
+    """The upper confidence bounds [3] of the rates that are normal, by what the baseline shows."""
     found = counts(expected, above)
     return np.array([interval.upper_bound(int(c), len(expected), BOUND) for c in found])

@@ -22,7 +22,7 @@ class Severity(IntEnum):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Observed:
-    """A window: `scores` [n, k] of all records and `pictures` [m, 4] of a sample of them.
+    """A window: `scores` [n, k] of all records and `pictures` [m, 12] of a sample of them.
 
     Both in order of arrival; n and m may be 0, and each other's like or not. `end` is when the
     window ended, with its time zone.

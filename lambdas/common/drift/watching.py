@@ -28,7 +28,7 @@ def usual(baseline: Baseline) -> dict[str, Values]:
 
 
 def unusual(baseline: Baseline, scores: Table, pictures: Table) -> dict[str, Values]:
-    """How unusual answers [n, k] and statistics of pictures [m, 4] are, by NAMES."""
+    """How unusual answers [n, k] and statistics of pictures [m, 12] are, by NAMES."""
     found = novelty.distances(baseline.pictures, pictures)
     return {NAMES[0]: _doubt(scores), NAMES[1]: found}
 

@@ -71,8 +71,11 @@ resource "aws_lambda_function" "this" {
   }
 
   logging_config {
-    log_format = "JSON"
-    log_group  = aws_cloudwatch_log_group.this[each.key].name
+    log_format            = "JSON"
+    log_group             = aws_cloudwatch_log_group.this[each.key].name
+    application_log_level = "INFO"
+    # Not a start and a report for each call: metrics have durations and errors, and cost less.
+    system_log_level = "WARN"
   }
 
   tracing_config {

@@ -9,6 +9,7 @@ from drift_following import Population
 
 from lambdas.common.drift.baseline import Baseline
 from lambdas.common.drift.judge import Observed, Severity, judge
+from lambdas.common.drift.picture_statistics import COLUMNS
 
 END = datetime(2026, 11, 2, tzinfo=UTC)
 USUAL, SHIFTED = 500, 500
@@ -26,7 +27,7 @@ def population(random):
     def law(count, shift):
         logits = (1 - shift) * random.choice((-1, 1), count) * random.normal(3, 1.5, count)
         scores = 1 / (1 + np.exp(-logits))
-        pictures = np.abs(random.normal(0.5 - shift / 4, 0.1, (count, 4)))
+        pictures = np.abs(random.normal(0.5 - shift / 4, 0.1, (count, len(COLUMNS))))
         return np.stack([scores, 1 - scores], axis=1).round(4), pictures.round(4)
 
     usual, shifted = law(USUAL, 0), law(SHIFTED, 0.25)

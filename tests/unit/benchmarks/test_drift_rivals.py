@@ -8,6 +8,7 @@ from drift_following import Population
 from scipy import stats
 
 from lambdas.common.drift.baseline import Baseline
+from lambdas.common.drift.picture_statistics import COLUMNS
 
 
 def test_the_population_stability_index_of_two_halves_is_known():
@@ -44,9 +45,11 @@ def test_each_rival_alarms_when_confidence_collapses():
     random = np.random.default_rng(2)
     confidence = np.concatenate([random.uniform(0.8, 1, 500), random.uniform(0.5, 0.7, 500)])
     population = Population(
-        np.stack([confidence, 1 - confidence], axis=1), random.random((1000, 4))
+        np.stack([confidence, 1 - confidence], axis=1), random.random((1000, len(COLUMNS)))
     )
-    baseline = Baseline(None, "", ("a", "b"), 0.7, "", population.scores[:350], np.ones((350, 4)))
+    baseline = Baseline(
+        None, "", ("a", "b"), 0.7, "", population.scores[:350], np.ones((350, len(COLUMNS)))
+    )
     windows = random.integers(500, 1000, (3, 100))
     found = drift_rivals.alarms(population, baseline, windows)
     assert list(found) == list(drift_rivals.NAMES)

@@ -8,6 +8,8 @@ import pytest
 from drift_shifts import Shift
 from drift_trials import Answered
 
+from lambdas.common.drift.picture_statistics import COLUMNS
+
 
 def same(picture, _):
     return picture
@@ -36,7 +38,7 @@ def pictures(random):
 def answered(random, doubt, dark, accuracy):
     signs = np.where(LABELS == 0, 1, -1)
     scores = 1 / (1 + np.exp(-(1 - doubt) * signs * random.normal(3, 1, len(LABELS))))
-    statistics = random.uniform(0.2, 0.6, (len(LABELS), 4)) * (1 - dark)
+    statistics = random.uniform(0.2, 0.6, (len(LABELS), len(COLUMNS))) * (1 - dark)
     right = random.permutation(len(LABELS)) < accuracy * len(LABELS)
     return Answered(np.stack([scores, 1 - scores], axis=1), statistics, right)
 

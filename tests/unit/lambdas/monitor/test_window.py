@@ -9,6 +9,7 @@ import pytest
 
 from lambdas.common.drift.baseline import Baseline
 from lambdas.common.drift.judge import Severity, Signal, Verdict
+from lambdas.common.drift.picture_statistics import COLUMNS
 from lambdas.monitor import window
 from lambdas.monitor.records import Records
 from lambdas.monitor.traffic import Traffic
@@ -108,16 +109,16 @@ def test_without_answers_nothing_is_said_of_them() -> None:
     }
 
 
-def test_pictures_have_quantiles_of_each_statistic() -> None:
-    statistics = np.arange(12.0).reshape(3, 4)
+def test_pictures_have_quantiles_of_each_statistic_that_is_tested() -> None:
+    statistics = np.arange(36.0).reshape(3, 12)
     found = window.describe_pictures(Pictures(["a", "b", "c"], statistics))
     assert found["n"] == 3
     assert list(found["statistics"]) == ["brightness", "contrast", "sharpness", "colourfulness"]
-    assert found["statistics"]["contrast"] == {"p10": 1.8, "p50": 5.0, "p90": 8.2, "mean": 5.0}
+    assert found["statistics"]["contrast"] == {"p10": 3.4, "p50": 13.0, "p90": 22.6, "mean": 13.0}
 
 
 def test_without_pictures_nothing_is_said_of_them() -> None:
-    found = window.describe_pictures(Pictures([], np.empty((0, 4))))
+    found = window.describe_pictures(Pictures([], np.empty((0, len(COLUMNS)))))
     assert found == {"n": 0, "statistics": {}}
 
 
@@ -168,8 +169,8 @@ def test_examples_are_the_least_sure_answers_and_the_least_usual_pictures() -> N
     ids = [image_id(number) for number in range(20)]
     confidence = np.linspace(0.99, 0.51, 20)
     records = replace(NOTHING, image_ids=ids, scores=np.column_stack([confidence, 1 - confidence]))
-    statistics = np.column_stack([np.linspace(0.5, 2, 20)] * 4)
-    usual = np.random.default_rng(0).normal(0.5, 0.1, (50, 4))
+    statistics = np.column_stack([np.linspace(0.5, 2, 20)] * len(COLUMNS))
+    usual = np.random.default_rng(0).normal(0.5, 0.1, (50, len(COLUMNS)))
     baseline = Baseline(1, "m", LABELS, 0.8, "", np.full((50, 2), 0.5), usual)
     found = window.choose_examples(records, Pictures(ids, statistics), baseline)
     assert [item["image_id"] for item in found] == [*ids[:-7:-1], *ids[:-7:-1]]
@@ -177,4 +178,4 @@ def test_examples_are_the_least_sure_answers_and_the_least_usual_pictures() -> N
 
 
 def test_without_records_there_are_no_examples() -> None:
-    assert window.choose_examples(NOTHING, Pictures([], np.empty((0, 4))), None) == []
+    assert window.choose_examples(NOTHING, Pictures([], np.empty((0, len(COLUMNS)))), None) == []

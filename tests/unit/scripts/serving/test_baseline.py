@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from lambdas.common.drift.baseline import Baseline
-from lambdas.common.drift.picture_statistics import measure
+from lambdas.common.drift.picture_statistics import COLUMNS, measure
 from lambdas.common.picture import decode, normalise
 from lambdas.monitor import store
 from scripts import artifacts
@@ -76,7 +76,11 @@ def test_a_baseline_is_made_of_validation_and_test(
     assert freeze(bucket, MODEL, 3, quiet) is None
     found = frozen(bucket)
     assert (found.version, found.model_name, found.labels) == (3, "m-1", MODEL.labels)
-    assert (found.threshold, found.scores.shape, found.pictures.shape) == (0.8, (40, 2), (40, 4))
+    assert (found.threshold, found.scores.shape, found.pictures.shape) == (
+        0.8,
+        (40, 2),
+        (40, len(COLUMNS)),
+    )
     assert found.scores[0].tolist() == pytest.approx([1 / 17, 16 / 17], abs=1e-4)
 
 
@@ -156,7 +160,7 @@ def test_a_picture_that_is_gone_or_would_be_rejected_is_left_out(
     assert (len(found.scores), len(found.pictures)) == (40, 38)
 
 
-def test_a_thousand_samples_take_less_than_200_kb() -> None:
+def test_a_thousand_samples_take_less_than_250_kb() -> None:
     random = np.random.default_rng(0)
     bicycle = random.uniform(0, 1, 1_000)
     made = Baseline(
@@ -166,6 +170,6 @@ def test_a_thousand_samples_take_less_than_200_kb() -> None:
         threshold=0.8,
         created_at="2026-11-07T09:00:00+00:00",
         scores=np.column_stack([bicycle, 1 - bicycle]),
-        pictures=random.uniform(0, 1, (1_000, 4)),
+        pictures=random.uniform(0, 1, (1_000, len(COLUMNS))),
     )
-    assert len(json.dumps(made.to_json(), indent=2)) < 200_000
+    assert len(json.dumps(made.to_json(), indent=2)) < 250_000

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from lambdas.common.drift.baseline import Baseline
+from lambdas.common.drift.picture_statistics import COLUMNS, NAMES
 from lambdas.common.drift.verdict import Observed
 
 START = datetime(2026, 11, 2, 8, tzinfo=UTC)
@@ -34,10 +35,11 @@ def window(random: np.random.Generator) -> Window:
         signs = np.where(random.random(n) < bicycles, 1, -1)
         logits = (1 - doubt) * signs * random.normal(3, 1, n)
         scores = 1 / (1 + np.exp(-logits))
-        pictures = random.uniform(0.2, 0.6, (n, 4))
+        pictures = random.uniform(0.2, 0.6, (n, len(NAMES)))
         pictures[:, 0] *= 1 - dark
+        detail = random.spawn(1)[0].uniform(0.2, 0.6, (n, len(COLUMNS) - len(NAMES)))
         end = START + timedelta(hours=hour)
-        return Observed(np.stack([scores, 1 - scores], axis=1), pictures, end)
+        return Observed(np.stack([scores, 1 - scores], axis=1), np.hstack([pictures, detail]), end)
 
     return make
 

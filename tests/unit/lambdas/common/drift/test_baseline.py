@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from lambdas.common.drift.baseline import Baseline, InvalidBaseline
+from lambdas.common.drift.picture_statistics import COLUMNS
 
 
 @pytest.fixture
@@ -32,7 +33,7 @@ def test_scores_and_statistics_are_rounded_to_4_decimals(baseline: Baseline) -> 
 def test_1000_samples_of_ten_classes_stay_below_200_kb(random: np.random.Generator) -> None:
     scores = random.dirichlet(np.ones(10), 1000)
     labels = tuple(f"label-{number}" for number in range(10))
-    large = Baseline(1, "scones-1", labels, 0.7, "", scores, random.random((1000, 4)))
+    large = Baseline(1, "scones-1", labels, 0.7, "", scores, random.random((1000, len(COLUMNS))))
     assert len(json.dumps(large.to_json())) < 200_000
 
 
@@ -58,10 +59,10 @@ WRONG = {
     "scores no probabilities": ({"scores": [[0.9, 0.9]] * 20}, "sum to 1"),
     "scores negative": ({"scores": [[1.2, -0.2]] * 20}, "sum to 1"),
     "too few scores": ({"scores": [[0.5, 0.5]] * 19}, "at least 20"),
-    "no pictures": ({"pictures": []}, "4 columns"),
-    "too few pictures": ({"pictures": [[0.1] * 4] * 19}, "at least 20"),
-    "pictures with three statistics": ({"pictures": [[0.1] * 3] * 20}, "4 columns"),
-    "negative pictures": ({"pictures": [[-0.1] * 4] * 20}, "negative"),
+    "no pictures": ({"pictures": []}, "12 columns"),
+    "too few pictures": ({"pictures": [[0.1] * len(COLUMNS)] * 19}, "at least 20"),
+    "pictures with four statistics": ({"pictures": [[0.1] * 4] * 20}, "12 columns"),
+    "negative pictures": ({"pictures": [[-0.1] * len(COLUMNS)] * 20}, "negative"),
 }
 
 

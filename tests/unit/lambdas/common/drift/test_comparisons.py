@@ -5,7 +5,7 @@ import pytest
 
 from lambdas.common.drift import comparisons, pool
 from lambdas.common.drift.baseline import Baseline
-from lambdas.common.drift.picture_statistics import NAMES
+from lambdas.common.drift.picture_statistics import COLUMNS, NAMES
 from lambdas.common.drift.verdict import Severity, Signal
 
 from .conftest import Window
@@ -28,7 +28,7 @@ def test_two_classes_are_one_score_because_the_other_is_its_mirror_image(
 
 def test_each_of_three_classes_is_compared(random: np.random.Generator) -> None:
     labels = ("bicycle", "motorcycle", "van")
-    scores, pictures = random.dirichlet(np.ones(3), 350), random.random((350, 4))
+    scores, pictures = random.dirichlet(np.ones(3), 350), random.random((350, len(COLUMNS)))
     baseline = Baseline(None, "scones-1", labels, 0.7, "", scores, pictures)
     found = compare(baseline, scores[:200], pictures[:200], 200)
     assert {f"score of {label}" for label in labels} <= set(found)

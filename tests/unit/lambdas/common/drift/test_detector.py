@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from lambdas.common.drift import detector
+from lambdas.common.drift import detector, tails
 
 
 def after(windows: list[int], total: int, rate: float) -> list[float]:
@@ -21,7 +21,7 @@ def after(windows: list[int], total: int, rate: float) -> list[float]:
 def mean_e_value(true_rate: float, highest_rate: float) -> float:
     """Of a window with four records, too few to reach where a value stops growing."""
     counts = np.arange(5)
-    logs = np.zeros((5, 1, 5)) + detector.start(1)
+    logs = np.zeros((5, 1, 1)) + detector.start(1)
     _, decades = detector.update(logs, counts[:, None], np.full(5, 4), [highest_rate])
     return float((stats.binom.pmf(counts, 4, true_rate) * 10**decades).sum())
 
@@ -55,7 +55,7 @@ def test_without_a_rise_it_passes_its_limit_within_the_promised_share_of_runs(
     random: np.random.Generator,
 ) -> None:
     runs, windows, limit = 4000, 100, 1000
-    logs = np.zeros((runs, 1, 5)) + detector.start(1)
+    logs = np.zeros((runs, 1, 1)) + detector.start(1)
     passed = np.zeros(runs, bool)
     for _ in range(windows):
         counts = random.binomial(50, 0.1, (runs, 1))
@@ -77,7 +77,7 @@ def test_a_window_alone_can_be_enough() -> None:
 
 
 def test_one_rate_and_one_rise_at_their_most_reach_every_severity() -> None:
-    most = detector.MOST_DECADES - math.log10(4 * len(detector.ODDS_RATIOS))
+    most = detector.MOST_DECADES - math.log10(len(tails.SHARES) * len(detector.ODDS_RATIOS))
     assert most > 5
 
 

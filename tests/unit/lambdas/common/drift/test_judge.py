@@ -10,6 +10,7 @@ import pytest
 
 from lambdas.common.drift.baseline import Baseline
 from lambdas.common.drift.judge import Observed, Severity, Verdict, judge, most_drifted
+from lambdas.common.drift.picture_statistics import COLUMNS
 
 from .conftest import START, Window
 
@@ -89,7 +90,7 @@ def test_records_without_a_picture_are_judged_by_their_answers(
     baseline: Baseline, window: Window
 ) -> None:
     now = window(200, doubt=0.6)
-    (verdict,) = follow(baseline, [Observed(now.scores, np.empty((0, 4)), now.end)])
+    (verdict,) = follow(baseline, [Observed(now.scores, np.empty((0, len(COLUMNS))), now.end)])
     assert verdict.severity is Severity.ACT
     assert "brightness" not in {signal.name for signal in verdict.signals}
 
@@ -119,8 +120,8 @@ def test_small_windows_are_compared_together(baseline: Baseline, window: Window)
 def test_a_detector_remembers_the_windows_before(
     baseline: Baseline, window: Window, name: str
 ) -> None:
-    _, state = judge(baseline, window(50, 0, doubt=0.3, dark=0.35), {})
-    now = window(50, 1, doubt=0.3, dark=0.35)
+    _, state = judge(baseline, window(50, 0, doubt=0.3, dark=0.5), {})
+    now = window(50, 1, doubt=0.3, dark=0.5)
     remembered, _ = judge(baseline, now, state)
     forgotten, _ = judge(baseline, now, {**state, "detectors": {}})
     assert statistic(remembered, name) > statistic(forgotten, name) + 0.5
@@ -174,7 +175,7 @@ def test_what_is_kept_between_windows_is_bounded(baseline: Baseline, window: Win
     state: dict[str, Any] = {}
     for hour in range(3):
         _, state = judge(baseline, window(5000, hour), state)
-    assert len(json.dumps(state)) < 100_000
+    assert len(json.dumps(state)) < 150_000
 
 
 def test_another_baseline_begins_anew(baseline: Baseline, window: Window) -> None:
@@ -186,8 +187,8 @@ def test_another_baseline_begins_anew(baseline: Baseline, window: Window) -> Non
 
 def test_the_least_like_pictures_come_first(baseline: Baseline, window: Window) -> None:
     pictures = window(50).pictures
-    pictures[17] = (0.01, 0.59, 0.01, 0.59)
-    pictures[31] = (0.05, 0.5, 0.2, 0.5)
+    pictures[17, :4] = (0.01, 0.59, 0.01, 0.59)
+    pictures[31, :4] = (0.05, 0.5, 0.2, 0.5)
     assert most_drifted(baseline, pictures, 2).tolist() == [17, 31]
     assert len(most_drifted(baseline, pictures, 80)) == 50
-    assert len(most_drifted(baseline, np.empty((0, 4)), 3)) == 0
+    assert len(most_drifted(baseline, np.empty((0, len(COLUMNS))), 3)) == 0

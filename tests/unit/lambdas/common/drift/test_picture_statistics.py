@@ -1,14 +1,14 @@
-"""Brightness, contrast, sharpness and colourfulness of pictures that are known."""
+"""What is measured of pictures that are known."""
 
 import numpy as np
 import pytest
 from scipy import ndimage
 
-from lambdas.common.drift.picture_statistics import NAMES, measure
+from lambdas.common.drift.picture_statistics import COLUMNS, QUARTERS, measure
 
 
 def of(pixels: np.ndarray) -> dict[str, float]:
-    return dict(zip(NAMES, measure(pixels), strict=True))
+    return dict(zip(COLUMNS, measure(pixels), strict=True))
 
 
 def flat(red: int, green: int, blue: int) -> np.ndarray:
@@ -18,7 +18,7 @@ def flat(red: int, green: int, blue: int) -> np.ndarray:
 def test_a_grey_picture_is_as_bright_as_its_level_and_has_nothing_else() -> None:
     found = of(flat(51, 51, 51))
     assert found["brightness"] == pytest.approx(0.2, abs=1e-6)
-    assert [found[name] for name in NAMES[1:]] == pytest.approx([0, 0, 0], abs=1e-6)
+    assert [found[name] for name in COLUMNS[1:]] == pytest.approx([0] * 11, abs=1e-6)
 
 
 def test_green_is_brighter_than_blue() -> None:
@@ -59,6 +59,29 @@ def test_blur_takes_sharpness_and_noise_adds_it(random: np.random.Generator) -> 
     sharpness = [of(p.astype(np.uint8))["sharpness"] for p in (blurred, pixels, noisy)]
     assert sharpness == sorted(sharpness)
     assert sharpness[2] > 2 * sharpness[0]
+
+
+@pytest.mark.parametrize("quarter", QUARTERS)
+def test_detail_is_of_the_quarter_that_has_it(quarter: str, random: np.random.Generator) -> None:
+    pixels = flat(90, 90, 90)
+    rows = slice(0, 8) if quarter.startswith("top") else slice(8, 16)
+    columns = slice(0, 12) if quarter.endswith("left") else slice(12, 24)
+    pixels[rows, columns] = random.integers(256, size=(8, 12, 3))
+    found = of(pixels)
+    detail = {one: found[f"detail, {one}"] for one in QUARTERS}
+    assert max(detail, key=lambda one: detail[one]) == quarter
+    assert detail[quarter] > 5 * max(value for one, value in detail.items() if one != quarter)
+
+
+def test_detail_is_the_gradient_of_the_luma_and_its_deviation(random: np.random.Generator) -> None:
+    pixels = random.integers(256, size=(18, 26, 3)).astype(np.uint8)
+    luma = pixels @ np.array([0.299, 0.587, 0.114]) / 255
+    across, down = (ndimage.correlate1d(luma, [-1, 0, 1], axis=axis) for axis in (1, 0))
+    gradient = np.hypot(across, down)[1:-1, 1:-1]
+    found = of(pixels)
+    assert found["detail, top right"] == pytest.approx(gradient[:8, 12:].mean(), rel=1e-5)
+    deviation = found["variation of detail, bottom left"]
+    assert deviation == pytest.approx(gradient[8:, :12].std(), rel=1e-5)
 
 
 @pytest.mark.parametrize("shape", [(16, 16), (16, 16, 4), (2, 16, 3), (1, 16, 16, 3)])

@@ -47,7 +47,7 @@ def test_the_strength_is_by_how_much_the_share_of_unusual_records_rose(
 def test_the_same_picture_in_a_row_is_told_as_fewer_records(
     baseline: Baseline, window: Window
 ) -> None:
-    now = window(50, dark=0.45)
+    now = window(50, dark=0.7)
     repeated = np.repeat(now.pictures[:13], 4, axis=0)[:50]
     name, start = "unlike pictures", detector.start(len(tails.SHARES))
     expected = watching.usual(baseline)[name]
