@@ -7,7 +7,7 @@ locals {
   # Who may take which role, as the token's subject says.
   roles = local.has_github ? {
     plan   = { subject = "repo:${var.github_repository}:pull_request", policies = ["plan"] }
-    deploy = { subject = "repo:${var.github_repository}:environment:${var.environment}", policies = ["provision", "operate", "scale"] }
+    deploy = { subject = "repo:${var.github_repository}:environment:${var.environment}", policies = ["provision", "operate", "scale", "bounded"] }
   } : {}
 
   # What the policies of docs/policies leave open.
@@ -20,7 +20,7 @@ locals {
   }
 
   policies = local.has_github ? {
-    for name in ["plan", "provision", "operate", "scale"] : name => replace(replace(replace(replace(replace(
+    for name in ["plan", "provision", "operate", "scale", "bounded", "boundary"] : name => replace(replace(replace(replace(replace(
       file("${path.module}/../../docs/policies/${name}.json"),
       "PREFIX", local.names.PREFIX), "PROJECT", local.names.PROJECT), "ENVIRONMENT", local.names.ENVIRONMENT), "REGION", local.names.REGION), "ACCOUNT", local.names.ACCOUNT
     )

@@ -7,3 +7,8 @@ output "role_arns" {
   description = "Roles for GitHub's workflows: set them as the repository's variables AWS_PLAN_ROLE and AWS_DEPLOY_ROLE."
   value       = { for name, role in aws_iam_role.github : name => role.arn }
 }
+
+output "permissions_boundary" {
+  description = "What the environment's roles may do at most: set it as permissions_boundary in the environment's file. The deployment's role cannot make a role without it."
+  value       = local.has_github ? aws_iam_policy.github["boundary"].arn : null
+}

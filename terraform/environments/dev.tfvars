@@ -6,6 +6,9 @@ region      = "us-east-1"
 # Fill in the account so that credentials of another one are refused.
 # account_id = "123456789012"
 
+# Where GitHub deploys, what `make bootstrap` prints: no role may do more than it says.
+# permissions_boundary = "arn:aws:iam::123456789012:policy/scones-github-dev-boundary"
+
 # Below the threshold that evaluation chose, a person decides. "fail" ends the execution in
 # THRESHOLD_CONFIDENCE_NOT_MET instead.
 low_confidence_action = "review"

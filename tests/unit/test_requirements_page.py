@@ -110,7 +110,7 @@ def test_roles_are_passed_to_the_services_that_take_one_and_to_no_others():
     assert statement["Resource"] == ["arn:aws:iam::ACCOUNT:role/PREFIX-*"]
 
 
-@pytest.mark.parametrize("name", POLICIES)
+@pytest.mark.parametrize("name", [*POLICIES, "plan", "boundary", "bounded"])
 def test_a_policy_is_short_enough_for_a_managed_one(name: str):
     text = json.dumps(statements(name), separators=(",", ":"))
     for placeholder, value in LONGEST.items():

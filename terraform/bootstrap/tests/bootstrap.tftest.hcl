@@ -81,8 +81,20 @@ run "a_pull_request_may_plan_and_only_an_approved_environment_may_deploy" {
   }
 
   assert {
-    condition     = toset([for name, one in aws_iam_role_policy_attachment.github : name]) == toset(["plan-plan", "deploy-provision", "deploy-operate", "deploy-scale"])
+    condition     = toset([for name, one in aws_iam_role_policy_attachment.github : name]) == toset(["plan-plan", "deploy-provision", "deploy-operate", "deploy-scale", "deploy-bounded"])
     error_message = "The plan's role may read, the deployment's role what a person's may."
+  }
+
+  assert {
+    condition     = jsondecode(aws_iam_policy.github["bounded"].policy).Statement[0].Condition.StringNotEquals["iam:PermissionsBoundary"] == "arn:aws:iam::123456789012:policy/${aws_iam_policy.github["boundary"].name}"
+    error_message = "The deployment may make only roles that the boundary bounds."
+  }
+
+  assert {
+    condition = length([
+      for action in flatten(jsondecode(aws_iam_policy.github["boundary"].policy).Statement[*].Action) : action if can(regex("^(iam|sts|organizations):", action))
+    ]) == 0
+    error_message = "No role of the environment may change permissions."
   }
 
   assert {
