@@ -62,6 +62,8 @@ def traffic(
         labelled: dict[str, list[bytes]] = {name: [] for name in classes}
         for sample in splits.test:
             labelled[classes[sample.label]].append(sample.data)
+        if missing := [name for name, found in labelled.items() if not found]:
+            raise UserError(f"No test picture of {', '.join(missing)} is staged. Add some.")
         shares = plan.mix_of(mix, pictures.known(classes))
         step.result = f"{len(splits.test)} of {len(classes)} classes"
     if not environment.is_local and not yes:
@@ -78,5 +80,5 @@ def traffic(
     screen.table(*outcome.PARTS_COLUMNS, rows=outcome.parts_rows(result))
     for line in outcome.describe(result):
         screen.print(line)
-    if result["lost"]:
-        raise Exit(f"{result['lost']:,} pictures were lost; see {path}.", code=1)
+    if lost := result["lost"] or result["not_sent"]:
+        raise Exit(f"{lost:,} pictures were lost or not taken; see {path}.", code=1)

@@ -22,8 +22,9 @@ Invoke = Callable[..., tuple[int, str, str]]
 @pytest.fixture
 def asked(opened: Environment, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> dict[str, Any]:
     """The last load that was asked for; `lost` of it are lost."""
-    seen: dict[str, Any] = {"lost": 0}
-    splits = SimpleNamespace(test=[SimpleNamespace(label=0, data=b"x")])
+    seen: dict[str, Any] = {"lost": 0, "not_sent": 0}
+    splits = SimpleNamespace(test=[SimpleNamespace(label=n, data=b"x") for n in (0, 1)])
+    seen["splits"] = splits
     monkeypatch.setattr(
         pipeline, "read_current_dataset", lambda *_: (("bicycle", "motorcycle"), splits)
     )
@@ -32,7 +33,8 @@ def asked(opened: Environment, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) 
     def run(_e: object, _o: object, labelled: object, wanted: load.Load, _p: object) -> Any:
         seen.update(labelled=labelled, load=wanted)
         result = of_endpoint([Sent("k", "bicycle", 0.0, 0.0, 0.1)])
-        return result | {"lost": seen["lost"], "parts": {}, "instances": []}
+        counts = {name: seen[name] for name in ("lost", "not_sent")}
+        return result | counts | {"parts": {}, "instances": []}
 
     monkeypatch.setattr(load, "run", run)
     return seen
@@ -48,15 +50,16 @@ def test_a_load_says_what_became_of_it_and_is_kept(
     assert "Lost: 0." in shown
     assert "Time to" in shown
     assert len(asked["load"].due_s) == len(asked["load"].kinds) == 60
-    assert asked["labelled"] == {"bicycle": [b"x"], "motorcycle": []}
+    assert asked["labelled"] == {"bicycle": [b"x"], "motorcycle": [b"x"]}
     assert json.loads((tmp_path / "dev" / "traffic.json").read_text())["sent"] == 1
 
 
-def test_a_loss_ends_in_1(invoke: Invoke, asked: dict[str, Any]) -> None:
-    asked["lost"] = 2
+@pytest.mark.parametrize("what", ["lost", "not_sent"])
+def test_a_loss_ends_in_1(what: str, invoke: Invoke, asked: dict[str, Any]) -> None:
+    asked[what] = 2
     code, _, err = invoke("traffic", "--burst", "3", "--yes")
     assert code == 1
-    assert "2 pictures were lost" in err
+    assert "2 pictures were lost or not taken" in err
 
 
 def test_on_aws_a_person_is_asked_first(
@@ -68,6 +71,13 @@ def test_on_aws_a_person_is_asked_first(
     assert (code, "load" in asked) == (1, False)
     assert "sends 3 pictures to the workflow of 'dev'; other systems are told" in questions[0]
     assert "Nothing was done" in err
+
+
+def test_a_class_without_a_test_picture_is_said(invoke: Invoke, asked: dict[str, Any]) -> None:
+    del asked["splits"].test[1]
+    code, _, err = invoke("traffic", "--yes")
+    assert (code, "load" in asked) == (1, False)
+    assert "No test picture of motorcycle is staged" in err
 
 
 @pytest.mark.parametrize(
