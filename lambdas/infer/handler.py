@@ -65,7 +65,8 @@ def handle(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     message = infer(event, SETTINGS, CLIENT)
     if message.get("decision") == "rejected":
         METRICS.count(METRIC, 1)
-    logger.info(
+    write = logger.info if "decision" in message else logger.debug  # filter tells what goes well
+    write(
         message.get("decision", "scored"),
         image=message["image"],
         reason=message.get("reason"),

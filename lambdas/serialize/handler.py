@@ -86,7 +86,8 @@ def handle(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     message = serialize(event, SETTINGS, CLIENT)
     if name := METRIC_NAMES.get(message.get("decision", "")):
         METRICS.count(name, 1)
-    logger.info(
+    write = logger.info if "decision" in message else logger.debug  # filter tells what goes well
+    write(
         message.get("decision", "prepared"),
         image=message["image"],
         reason=message.get("reason"),

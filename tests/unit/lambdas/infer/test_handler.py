@@ -201,8 +201,16 @@ def test_the_endpoint_is_asked_once_and_given_up_before_the_function_is_stopped(
     assert config.connect_timeout + config.read_timeout <= 9
 
 
-def test_the_log_has_the_scores_and_not_the_picture(
-    monkeypatch: pytest.MonkeyPatch, stub: Stubber, lambda_context: Any
+@pytest.fixture
+def detailed() -> Iterator[None]:
+    """The log of somebody who looks for a fault: POWERTOOLS_LOG_LEVEL=DEBUG."""
+    handler.logger.setLevel("DEBUG")
+    yield
+    handler.logger.setLevel("INFO")
+
+
+def test_a_detailed_log_has_the_scores_and_not_the_picture(
+    monkeypatch: pytest.MonkeyPatch, stub: Stubber, lambda_context: Any, detailed: None
 ) -> None:
     log = io.StringIO()
     monkeypatch.setattr(handler.logger.registered_handler, "stream", log)
@@ -213,3 +221,14 @@ def test_the_log_has_the_scores_and_not_the_picture(
     assert entry["scores"] == {"bicycle": 0.97, "motorcycle": 0.03}
     assert entry["function_request_id"] == lambda_context.aws_request_id
     assert str(EVENT["image_data"]) not in log.getvalue()
+
+
+def test_what_goes_well_is_not_logged(
+    monkeypatch: pytest.MonkeyPatch, stub: Stubber, lambda_context: Any
+) -> None:
+    log = io.StringIO()
+    monkeypatch.setattr(handler.logger.registered_handler, "stream", log)
+    monkeypatch.setattr(handler, "CLIENT", stub.client)
+    stub.add_response("invoke_endpoint", answer(b"[0.97, 0.03]"))
+    assert "scores" in handler.handle(EVENT, lambda_context)
+    assert log.getvalue() == ""

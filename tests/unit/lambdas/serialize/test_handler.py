@@ -365,8 +365,20 @@ def test_s3_is_given_up_before_the_function_is_stopped() -> None:
     assert attempts * (config.connect_timeout + config.read_timeout) <= 8
 
 
+@pytest.fixture
+def detailed() -> Iterator[None]:
+    """The log of somebody who looks for a fault: POWERTOOLS_LOG_LEVEL=DEBUG."""
+    handler.logger.setLevel("DEBUG")
+    yield
+    handler.logger.setLevel("INFO")
+
+
 def test_a_hostile_key_is_one_line_of_the_log_and_the_picture_none(
-    monkeypatch: pytest.MonkeyPatch, s3: Any, picture: bytes, lambda_context: Any
+    monkeypatch: pytest.MonkeyPatch,
+    s3: Any,
+    picture: bytes,
+    lambda_context: Any,
+    detailed: None,
 ) -> None:
     log = io.StringIO()
     monkeypatch.setattr(handler.logger.registered_handler, "stream", log)
@@ -380,3 +392,20 @@ def test_a_hostile_key_is_one_line_of_the_log_and_the_picture_none(
     assert entry["function_request_id"] == lambda_context.aws_request_id
     assert message["image_data"] not in line
     assert len(line) < 1000
+
+
+@pytest.mark.parametrize(("body", "lines"), [(None, 0), (b"hello", 1)])
+def test_what_is_rejected_is_logged_and_what_goes_well_is_not(
+    monkeypatch: pytest.MonkeyPatch,
+    s3: Any,
+    picture: bytes,
+    lambda_context: Any,
+    body: bytes | None,
+    lines: int,
+) -> None:
+    log = io.StringIO()
+    monkeypatch.setattr(handler.logger.registered_handler, "stream", log)
+    monkeypatch.setattr(handler, "CLIENT", s3)
+    put(s3, "incoming/a", body or picture)
+    handler.handle(event("incoming/a"), lambda_context)
+    assert len([line for line in log.getvalue().splitlines() if '"image"' in line]) == lines

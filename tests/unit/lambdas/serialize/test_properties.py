@@ -66,7 +66,11 @@ def test_any_key_is_one_line_of_the_log(
     log = io.StringIO()
     monkeypatch.setattr(handler.logger.registered_handler, "stream", log)
     monkeypatch.setattr(handler, "CLIENT", S3(content))
-    handler.handle(event(key), lambda_context)
+    handler.logger.setLevel("DEBUG")
+    try:
+        handler.handle(event(key), lambda_context)
+    finally:
+        handler.logger.setLevel("INFO")
     line, rest = log.getvalue().split("\n")
     assert rest == ""
     assert line.isascii()
