@@ -14,9 +14,11 @@ import tempfile
 import urllib.parse
 import urllib.request
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import awslambdaric.bootstrap
 from awslambdaric.__main__ import main as run_runtime_client
 
 
@@ -60,6 +62,25 @@ def _get(url: str) -> bytes:
         return content
 
 
+def end_each_log_with_an_empty_line() -> None:
+    """ministack waits 50 ms for the first line of a call that has nothing to say. It shows no empty
+    line in the log, but stops waiting for one."""
+    find = awslambdaric.bootstrap._get_handler
+
+    def found(name: str) -> Callable[..., Any]:
+        handler = find(name)
+
+        def handle(event: Any, context: Any) -> Any:
+            try:
+                return handler(event, context)
+            finally:
+                print(file=sys.stderr, flush=True)
+
+        return handle
+
+    awslambdaric.bootstrap._get_handler = found
+
+
 def main() -> None:
     task_root = os.environ["LAMBDA_TASK_ROOT"]
     layer_dir = Path(os.environ["LOCAL_LAMBDA_LAYERS"])
@@ -67,6 +88,7 @@ def main() -> None:
     layers = mount_layers(os.environ["AWS_LAMBDA_FUNCTION_NAME"], layer_dir)
     # As on AWS: the function's own code first, then the layers, then what the runtime brings.
     sys.path[0:1] = [task_root, *map(str, layers)]
+    end_each_log_with_an_empty_line()
     run_runtime_client(["awslambdaric", os.environ["_HANDLER"]])
 
 

@@ -5,6 +5,7 @@ import json
 import zipfile
 from urllib.parse import SplitResult, parse_qs, urlsplit
 
+import awslambdaric.bootstrap
 import pytest
 
 from scripts.localcloud import lambda_bootstrap
@@ -75,3 +76,21 @@ def test_when_another_process_is_first_its_copy_is_used_and_ours_is_removed(
     monkeypatch.setattr(zipfile.ZipFile, "extractall", extract_late)
     assert mount_layers("layered", folder) == [target / "python"]
     assert list(folder.iterdir()) == [target]
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_a_call_that_says_nothing_ends_with_an_empty_line(monkeypatch, capsys, fails):
+    def handler(event, _context):
+        if fails:
+            raise ValueError(event)
+        return event
+
+    monkeypatch.setattr(awslambdaric.bootstrap, "_get_handler", lambda _name: handler)
+    lambda_bootstrap.end_each_log_with_an_empty_line()
+    found = awslambdaric.bootstrap._get_handler("handler.handle")
+    if fails:
+        with pytest.raises(ValueError, match="x"):
+            found("x", None)
+    else:
+        assert found("x", None) == "x"
+    assert capsys.readouterr().err == "\n"
