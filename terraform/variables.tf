@@ -279,7 +279,7 @@ variable "decision_retention_days" {
 }
 
 variable "batch_limits" {
-  description = "How many photographs of a batch are classified at a time, and the percentage that may fail before it is given up. At the 0.18 s that the three functions are estimated to take (docs/cost.md), 100 at a time ask the endpoint at most 560 times a second, and two cores were measured to answer 393 here (docs/measured.md), an instance's worth; they are a tenth of an account's usual limit of 1,000 functions at a time."
+  description = "How many photographs of a batch are classified at a time, and the percentage that may fail before it is given up. At the 0.26 s that the three functions are estimated to take (docs/cost.md), 100 at a time ask the endpoint at most 390 times a second, which is what two cores were measured to answer here (docs/measured.md), an instance's worth; they are a tenth of an account's usual limit of 1,000 functions at a time."
   type = object({
     concurrency                = optional(number, 100)
     tolerated_failures_percent = optional(number, 5)
