@@ -16,6 +16,7 @@ from typing import Any, ClassVar
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from lambdas.common.aws_errors import error_code
 from scripts.environment import Environment, open_environment
 
 Send = Callable[[str, bytes], str | None]
@@ -45,6 +46,11 @@ def sender(environment: Environment, target: str, name: str, at_once: int) -> Se
         )["Body"].read()
 
     return ask
+
+
+def reason(error: BotoCoreError | ClientError) -> str:
+    """What kind of error it was: those of a kind are counted together."""
+    return error_code(error) if isinstance(error, ClientError) else type(error).__name__
 
 
 class Driver(locust.User):
@@ -82,7 +88,7 @@ class Driver(locust.User):
             "late_s": max(0.0, sent_s - due_s),
             "took_s": took_s,
             "version_id": version,
-            "error": str(error) if error else None,
+            "error": reason(error) if error else None,
         }
         print(json.dumps(line), flush=True)
 

@@ -55,3 +55,4 @@ def test_what_the_endpoint_refuses_is_counted_as_lost(traffic, world: World) -> 
     assert done.returncode == 1
     assert "5 pictures were lost or not taken" in done.stderr
     assert found["lost"] == 5
+    assert found["errors"] == {"ThrottlingException": 5}
