@@ -29,14 +29,6 @@ _load_file = functools.cache(JSONFileLoader().load_file)
 _list_services = functools.cache(Loader().list_available_services)
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Tests of a file share its fixtures: they run in one process, unless they name a group."""
-    for item in items:
-        if not item.get_closest_marker("xdist_group"):
-            item.add_marker(pytest.mark.xdist_group(str(item.path)))
-
-
 @pytest.fixture
 def no_account(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     """Nothing of the machine's AWS settings, and nothing that asks the network; returns HOME."""

@@ -16,7 +16,6 @@ from PIL import Image
 ROOT = Path(__file__).parents[2]
 TRAIN, TEST = 60, 10  # pictures of each class
 STEP_TIMEOUT_S = 300.0
-DEPLOYED = "the deployed workflow"  # its files run in one process, one after the other
 QUICK = ("--set", "epochs=3", "--set", "image_size=32", "--set", "batch_size=16")
 # Twenty test pictures cannot show that a model loses no more than three points.
 LENIENT = tuple(
@@ -162,7 +161,7 @@ def place(
 
 @pytest.fixture(scope="session")
 def deployed(place: Callable[[], Place], small_dataset: Path) -> Place:
-    """A deployed workflow in a cloud of its own; the files of the group DEPLOYED share it."""
+    """A deployed workflow in a cloud of its own; the files of one process share it."""
     here = place()
     for words in (("cloud.up",), ("deploy", "--source", str(small_dataset), *QUICK, *LENIENT)):
         ended = here.invoke(*words)

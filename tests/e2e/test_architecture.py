@@ -1,10 +1,6 @@
 """The picture in docs/architecture.md is what is deployed."""
 
-import pytest
-
-from tests.e2e.conftest import DEPLOYED, Place
-
-pytestmark = pytest.mark.xdist_group(DEPLOYED)
+from tests.e2e.conftest import Place
 
 
 def test_the_pages_made_from_the_code_are_as_the_code_is(deployed: Place) -> None:

@@ -13,7 +13,7 @@ import pytest
 
 from tests.bad_inputs import CLASSIFIED, KEYS, UPLOADS
 from tests.e2e import story as stories
-from tests.e2e.conftest import DEPLOYED, Place
+from tests.e2e.conftest import Place
 from tests.e2e.story import (
     AGAIN,
     DENIED,
@@ -194,9 +194,6 @@ ROWS = sorted(
     ],
     key=lambda row: row.number,
 )
-
-
-pytestmark = pytest.mark.xdist_group(DEPLOYED)
 
 
 @pytest.fixture(scope="module")

@@ -7,11 +7,9 @@ import pytest
 
 from tests.bad_inputs import stripes
 from tests.e2e.client import aws
-from tests.e2e.conftest import DEPLOYED, Place
+from tests.e2e.conftest import Place
 from tests.e2e.world import ARTIFACTS, UPLOADS, Sent, World
 from tests.fuzz.seeds import encoded
-
-pytestmark = pytest.mark.xdist_group(DEPLOYED)
 
 PICTURES, FAILING = 24, 1  # no more than the percentage that is tolerated
 

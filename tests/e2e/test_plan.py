@@ -13,9 +13,7 @@ from pathlib import Path
 import pytest
 
 from scripts.environment import BUILD
-from tests.e2e.conftest import DEPLOYED, ROOT, Place
-
-pytestmark = pytest.mark.xdist_group(DEPLOYED)
+from tests.e2e.conftest import ROOT, Place
 
 EXAMPLE = BUILD / "example-plan.md"
 COPIED = ("lambdas", "scripts", "terraform", "tasks.py")

@@ -6,11 +6,9 @@ import pytest
 
 from tests.bad_inputs import stripes
 from tests.e2e.client import aws
-from tests.e2e.conftest import DEPLOYED, Place
+from tests.e2e.conftest import Place
 from tests.e2e.world import PREFIX, UPLOADS, Sent, World
 from tests.fuzz.seeds import encoded
-
-pytestmark = pytest.mark.xdist_group(DEPLOYED)
 
 QUIET_S = 5.0
 

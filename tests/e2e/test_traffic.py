@@ -4,10 +4,8 @@ import json
 
 import pytest
 
-from tests.e2e.conftest import DEPLOYED, Place
+from tests.e2e.conftest import Place
 from tests.e2e.world import World
-
-pytestmark = pytest.mark.xdist_group(DEPLOYED)
 
 
 @pytest.fixture(scope="module")
