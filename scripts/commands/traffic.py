@@ -40,7 +40,7 @@ def traffic(
     rhythm: str = "steady",
     burst: int = 0,
     mix: str = "",
-    to: str = load.WORKFLOW,
+    to: str = plan.WORKFLOW,
     at_once: int = 32,
     out: str | None = None,
     seed: int = 0,
@@ -49,8 +49,8 @@ def traffic(
     """Send pictures as drivers would, and say what became of them and how soon."""
     seconds = 60 * number(minutes, "minutes")
     due = plan.burst(burst) if burst else plan.stream(plan.rate_of(rate), seconds, rhythm, seed)
-    if to not in load.TARGETS:
-        raise UserError(f"Nothing is called '{to}' here. Send to: {', '.join(load.TARGETS)}.")
+    if to not in plan.TARGETS:
+        raise UserError(f"Nothing is called '{to}' here. Send to: {', '.join(plan.TARGETS)}.")
     if at_once < 1:
         raise UserError(f"With {at_once} at once nothing is sent. Give 1 or more.")
     environment, screen = use(env), Screen()
@@ -67,7 +67,7 @@ def traffic(
         shares = plan.mix_of(mix, pictures.known(classes))
         step.result = f"{len(splits.test)} of {len(classes)} classes"
     if not environment.is_local and not yes:
-        told = "; other systems are told of the decisions" if to == load.WORKFLOW else ""
+        told = "; other systems are told of the decisions" if to == plan.WORKFLOW else ""
         confirm(f"This sends {len(due):,} pictures to the {to} of '{env}'{told}.")
     asked = Load(to, due, plan.kinds(len(due), shares, classes, seed), seed, at_once)
     with screen.step("traffic", "Traffic") as step:

@@ -18,6 +18,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from lambdas.common.aws_errors import error_code
 from scripts.environment import Environment, open_environment
+from scripts.traffic.plan import WORKFLOW
 
 Send = Callable[[str, bytes], str | None]
 _STOP_WITHIN_S = 60
@@ -25,7 +26,7 @@ _STOP_WITHIN_S = 60
 
 def sender(environment: Environment, target: str, name: str, at_once: int) -> Send:
     """send(key, body): the version that was made, if any. `name` is a bucket's or an endpoint's."""
-    if target == "workflow":
+    if target == WORKFLOW:
         s3 = environment.client("s3", max_pool_connections=at_once)
 
         def upload(key: str, body: bytes) -> str | None:
@@ -75,13 +76,6 @@ class Driver(locust.User):
         except (BotoCoreError, ClientError) as failure:
             error = failure
         took_s = time.perf_counter() - began
-        self.environment.events.request.fire(
-            request_type="send",
-            name="photograph",
-            response_time=took_s * 1000,
-            response_length=len(body),
-            exception=error,
-        )
         line = {
             "number": number,
             "sent_s": sent_s,

@@ -8,6 +8,10 @@ from collections.abc import Mapping, Sequence
 
 from scripts.errors import UserError
 
+WORKFLOW, ENDPOINT = "workflow", "endpoint"
+TARGETS = (WORKFLOW, ENDPOINT)
+"""Where pictures are sent: uploaded for the workflow, or straight to the model."""
+
 MOST = 1_000_000
 RHYTHMS: Mapping[str, Sequence[float]] = {
     "steady": (1.0,),

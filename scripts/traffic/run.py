@@ -21,9 +21,8 @@ from scripts.operation import redrive, workflow
 from scripts.traffic import outcome, pictures, services
 from scripts.traffic.outcome import Sent
 from scripts.traffic.pictures import Photograph
+from scripts.traffic.plan import ENDPOINT
 
-WORKFLOW, ENDPOINT = "workflow", "endpoint"
-TARGETS = (WORKFLOW, ENDPOINT)
 DECIDED_WITHIN_S = 300.0
 FOLDER = f"{workflow.INCOMING}traffic/"
 

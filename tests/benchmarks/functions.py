@@ -27,7 +27,7 @@ PHOTOGRAPH_PX = (4000, 3000)  # a phone's
 SHIPPED = ROOT / "scripts" / "cost" / "measured.json"
 ONE_PROCESSOR_MB = 1769
 EVENT_BYTES = 26  # what CloudWatch counts beside an event's message
-# Sizes to choose from; serialize's largest upload takes 889 MB, what boto3 takes fills 128.
+# Sizes to choose from; serialize's largest upload takes 889 MB, the others some 60.
 MEMORY_MB = {
     "serialize": (1024, 1152, 1408, 1769, 2048),
     "infer": (128, 256, 512, 1024),

@@ -18,7 +18,8 @@ from scripts.errors import UserError
 from scripts.operation import redrive, workflow
 from scripts.traffic import run as module
 from scripts.traffic import services
-from scripts.traffic.run import ENDPOINT, WORKFLOW, Load
+from scripts.traffic.plan import ENDPOINT, WORKFLOW
+from scripts.traffic.run import Load
 from tests.bad_inputs import stripes
 from tests.fuzz.seeds import encoded
 
