@@ -17,16 +17,35 @@ from botocore.exceptions import ClientError
 from botocore.loaders import JSONFileLoader, Loader
 from moto import mock_aws
 from PIL import Image
+from xdist.scheduler import LoadScopeScheduling
 
 from scripts.artifacts import Bucket
 from scripts.environment import Environment
 from scripts.localcloud.protocol import problems_with
 
 REGION = "us-east-1"
+# Folders whose fixtures take minutes: one process runs all their files. Other files go anywhere.
+TOGETHER = ("tests/e2e/deployed/", "tests/integration/localcloud/alarms/")
 
 # moto gives each test a session of its own; reading the service models would take most of its time.
 _load_file = functools.cache(JSONFileLoader().load_file)
 _list_services = functools.cache(Loader().list_available_services)
+
+
+class ByWhatIsShared(LoadScopeScheduling):
+    """Hands out files, and the folders `TOGETHER`, whole.
+
+    xdist's own groups do nothing under pytest 9.2: they rename `Item._nodeid`, which is gone.
+    """
+
+    def _split_scope(self, nodeid: str) -> str:
+        folder = next((folder for folder in TOGETHER if nodeid.startswith(folder)), None)
+        return folder or nodeid.split("::")[0]
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByWhatIsShared:
+    """Called by xdist, once."""
+    return ByWhatIsShared(config, log)
 
 
 @pytest.fixture

@@ -36,10 +36,9 @@ def lint(_: Context) -> None:
 @friendly
 def test(_: Context, only: str = "") -> None:
     """Run the tests: unit, integration, Terraform's, end to end."""
-    # By file, so that what its tests share (a running cloud, a demo) is made once. xdist 3.8 does
-    # not keep its groups together under pytest 9.2, which has no Item._nodeid. Four at a time take
-    # longer on two cores: trainings get in each other's way.
-    run(f"pytest -n 2 --dist loadfile {f'tests/{only}' if only else 'tests'}")
+    # In the order of the folders: what takes longest comes first, so that no process waits alone.
+    options = "-n 2 --dist loadscope --no-loadscope-reorder"
+    run(f"pytest {options} {f'tests/{only}' if only else 'tests'}")
 
 
 @task(help={"env": ENV_HELP, "check": "write nothing, and end in 1 where a page differs"})

@@ -157,13 +157,3 @@ def place(
     for item in places:
         for process in item.processes():
             process.kill()
-
-
-@pytest.fixture(scope="session")
-def deployed(place: Callable[[], Place], small_dataset: Path) -> Place:
-    """A deployed workflow in a cloud of its own; the files of one process share it."""
-    here = place()
-    for words in (("cloud.up",), ("deploy", "--source", str(small_dataset), *QUICK, *LENIENT)):
-        ended = here.invoke(*words)
-        assert ended.returncode == 0, ended.stdout + ended.stderr
-    return here

@@ -182,6 +182,11 @@ def drift(signal: str) -> Callable[[Game], str]:
     return look
 
 
+def stop_capture(game: Game) -> None:
+    game.compress("capture-stopped")
+    game.world.cause("uncaptured", at="InvokeEndpoint")
+
+
 def no_drift(game: Game) -> bool:
     is_over = game.severity() not in ("warn", "act")
     if is_over:
@@ -252,8 +257,7 @@ SCENARIOS = (
     ),
     Scenario(
         *("capture stopped", "alarm capture-stopped"),
-        *(fault("uncaptured"), alarm("capture-stopped"), heal, calm("capture-stopped")),
-        within_s=240,  # two whole minutes, after the rest of the one that has begun
+        *(stop_capture, alarm("capture-stopped"), heal, calm("capture-stopped")),
     ),
     Scenario(
         *("monitor fails", "alarm monitor-errors"),

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 import pytest
 
 from tests.bad_inputs import CLASSIFIED, KEYS, UPLOADS
-from tests.e2e import story as stories
 from tests.e2e.conftest import Place
-from tests.e2e.story import (
+from tests.e2e.deployed import story as stories
+from tests.e2e.deployed.story import (
     AGAIN,
     DENIED,
     HEALED,
