@@ -22,6 +22,7 @@ from scripts.provisioning import package, terraform_release
 
 PARALLELISM = 30  # resources wait for AWS, not for this machine's processors
 PLUGIN_CACHE = ROOT / ".local" / "terraform-plugins"
+LOCK_FILE = ".terraform.lock.hcl"
 NO_CHANGES, FAILED, CHANGES = 0, 1, 2  # terraform plan -detailed-exitcode
 
 Progress = Callable[[int, int, str], None]
@@ -76,13 +77,15 @@ def open_workspace(environment: Environment) -> Workspace:
         )
         _run(workspace, command)
         initialised.write_text(fingerprint)
+    if environment.is_local:
+        _drop_checksums(folder / LOCK_FILE)
     return workspace
 
 
 def _fingerprint(state: list[str] | None) -> str:
     """What `terraform init` depends on; it takes seconds, and is run again only for a change."""
     modules = sorted(str(path) for path in (TERRAFORM / "modules").iterdir())
-    files = [TERRAFORM / name for name in (".terraform.lock.hcl", "versions.tf", "backend.tf")]
+    files = [TERRAFORM / name for name in (LOCK_FILE, "versions.tf", "backend.tf")]
     digests = [hashlib.sha256(path.read_bytes()).hexdigest() for path in files]
     return json.dumps({"modules": modules, "files": digests, "state": state})
 
@@ -114,6 +117,17 @@ def _link_folder(build_dir: Path) -> Path:
     backend = {"terraform": {"backend": {"local": {"path": str(build_dir / "terraform.tfstate")}}}}
     (folder / "backend_override.tf.json").write_text(json.dumps(backend, indent=2))
     return folder
+
+
+def _drop_checksums(lock: Path) -> None:
+    """Put a lock file without checksums in the place of a link to the whole one.
+
+    Terraform compares all 700 MB of the provider with them, in every command, for seconds. On this
+    machine `init` has done that, and that is enough.
+    """
+    text = re.sub(r"\n *hashes = \[[^]]*\]", "", lock.read_text("utf-8"))
+    lock.unlink()
+    lock.write_text(text, "utf-8")
 
 
 def _state_location(environment: Environment) -> list[str]:

@@ -143,6 +143,27 @@ def test_terraform_gets_the_environments_variables_and_not_the_callers_own(
     assert "AWS_PROFILE_OF_CALLER" not in environ
 
 
+def test_only_init_compares_the_provider_with_checksums_on_this_machine(
+    fake: Fake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[str] = []
+    run = terraform._run
+
+    def look(workspace: Workspace, command: list[str]) -> Any:
+        seen.append((workspace.folder / terraform.LOCK_FILE).read_text())
+        return run(workspace, command)
+
+    monkeypatch.setattr(terraform, "_run", look)
+    here = Environment("local", "us-east-1", "scones", {"PATH": os.environ["PATH"]})
+    workspace = terraform.open_workspace(here)
+    whole = (ROOT / "terraform" / terraform.LOCK_FILE).read_text()
+    assert seen == [whole]
+    left = (workspace.folder / terraform.LOCK_FILE).read_text()
+    assert "hashes" not in left
+    assert 'version     = "' in left
+    assert (ROOT / "terraform" / terraform.LOCK_FILE).read_text() == whole
+
+
 def test_the_users_terraform_settings_do_not_choose_another_state_or_other_options(
     fake: Fake, state_bucket: None
 ) -> None:
