@@ -356,7 +356,8 @@ def test_a_phone_photograph_of_12_megapixels_becomes_a_small_picture(
     assert (result.width, result.height) == (4000, 3000)
     expected = photograph.crop((500, 0, 3500, 3000)).resize((128, 128), Image.Resampling.BICUBIC)
     assert len(result.data) <= MAX_PICTURE_BYTES
-    assert_alike(pixels(result.data), expected, 3)
+    # Noise, as no camera has it, and in JPEG decoded at an eighth of its size.
+    assert_alike(pixels(result.data), expected, 4 if file_format == "JPEG" else 3)
 
 
 def test_the_file_of_a_multi_picture_phone_is_classified_by_its_first_picture(
