@@ -3,7 +3,7 @@
     python tests/gameday/gameday.py [--only WORDS] [--rate 4]
 
 A local cloud of its own, the whole deployment, steady traffic. Where AWS's windows are hours they
-are seconds here: the monitor runs every eight. Writes build/gameday.json and that day's report,
+are seconds here: the monitor runs every eight, and the alarm on its captures looks every ten. Writes build/gameday.json and that day's report,
 build/gameday.html, and ends in 1 when a safeguard failed or an upload was lost.
 """
 
@@ -25,7 +25,7 @@ from scripts.console import DONE, FAILED, Screen  # noqa: E402
 from scripts.dataset import load, make_splits  # noqa: E402
 from scripts.environment import BUILD  # noqa: E402
 from scripts.pipeline import CLASSES, DOWNLOADS  # noqa: E402
-from tests.gameday.game import MONITOR_EVERY_S, Game, Result, Scenario, Tasks  # noqa: E402
+from tests.gameday.game import ALARM_PERIOD_S, MONITOR_EVERY_S, Game, Result, Scenario, Tasks  # noqa: E402
 from tests.gameday.scenarios import QUICK, SCENARIOS  # noqa: E402
 from tests.gameday.traffic import Picture  # noqa: E402
 
@@ -105,7 +105,8 @@ def main(arguments: Sequence[str]) -> int:
     show(screen, results)
     document: dict[str, Any] = {
         "seconds": took_s,
-        "compression": f"the monitor's hour is {MONITOR_EVERY_S:g} s: {COMPRESSION:g} times faster",
+        "compression": f"the monitor's hour is {MONITOR_EVERY_S:g} s: {COMPRESSION:g} times faster;"
+        f" its capture alarm's is {ALARM_PERIOD_S} s",
         "results": [result.as_json() for result in results],
     }
     FILE.parent.mkdir(parents=True, exist_ok=True)
