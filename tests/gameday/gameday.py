@@ -3,8 +3,9 @@
     python tests/gameday/gameday.py [--only WORDS] [--rate 4]
 
 A local cloud of its own, the whole deployment, steady traffic. Where AWS's windows are hours they
-are seconds here: the monitor runs every eight, and the alarm on its captures looks every ten. Writes build/gameday.json and that day's report,
-build/gameday.html, and ends in 1 when a safeguard failed or an upload was lost.
+are seconds here: the monitor runs every eight, and the alarm on its captures looks every ten.
+Writes build/gameday.json and that day's report, build/gameday.html, and ends in 1 when a safeguard
+failed or an upload was lost.
 """
 
 import argparse
