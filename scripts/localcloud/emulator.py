@@ -141,9 +141,10 @@ def _share_a_few_lambda_environments() -> None:
     """Calls of a function wait for one of a few processes instead of starting one each.
 
     AWS would start hundreds at once for a burst of uploads. Here that would be hundreds of
-    interpreters starting on a few cores, and everybody would wait for them.
+    interpreters starting on a few cores, and everybody would wait for them. A state waits before
+    its time begins: a burst is no reason for its TimeoutSeconds to end.
     """
-    execute = lambda_svc._execute_function_provided_warm
+    execute, run = lambda_svc._execute_function_provided_warm, stepfunctions._invoke_resource_with_timeout
     free: dict[str, threading.Semaphore] = defaultdict(
         lambda: threading.Semaphore(ENVIRONMENTS_A_FUNCTION)
     )
@@ -153,7 +154,14 @@ def _share_a_few_lambda_environments() -> None:
         with free[config["FunctionName"]]:
             return execute(function, *args)
 
+    def ran(resource: str, arguments: Any, timeout_s: float) -> Any:
+        if resource != "arn:aws:states:::lambda:invoke":
+            return run(resource, arguments, timeout_s)
+        with free[f"{arguments['FunctionName']} in a state"]:
+            return run(resource, arguments, timeout_s)
+
     lambda_svc._execute_function_provided_warm = executed
+    stepfunctions._invoke_resource_with_timeout = ran
 
 
 def start() -> None:

@@ -37,7 +37,7 @@ _LEFT_OUT = {
 }
 # The local cloud runs functions as a custom runtime, in AWS's runtime client; see
 # scripts/localcloud/lambda_bootstrap.py.
-_BOOTSTRAP = '#!/bin/sh\nexec "$LOCAL_LAMBDA_PYTHON" "$LOCAL_LAMBDA_BOOTSTRAP"\n'
+LOCAL_BOOTSTRAP = '#!/bin/sh\nexec "$LOCAL_LAMBDA_PYTHON" "$LOCAL_LAMBDA_BOOTSTRAP"\n'
 
 
 @dataclass(frozen=True)
@@ -103,7 +103,7 @@ def function_entries(name: str, target: Target) -> Iterator[Entry]:
         is_handler = entry.name == "handler.py"
         yield entry if is_handler else replace(entry, name=f"lambdas/{name}/{entry.name}")
     if target == LOCAL_TARGET:
-        yield Entry("bootstrap", _BOOTSTRAP.encode(), executable=True)
+        yield Entry("bootstrap", LOCAL_BOOTSTRAP.encode(), executable=True)
 
 
 def common_entries() -> Iterator[Entry]:

@@ -31,6 +31,7 @@ SERVICES = {
     "application-autoscaling": "APPLICATION_AUTO_SCALING",
 }
 WAIT_S = 30.0
+POOL = 50  # connections: no call of a test waits for another's
 
 # A model is a word. It answers with that word, and with what a request's body asks it to do. Some
 # words cannot be loaded (broken), or do harm only when they are asked (picky, slow).
@@ -106,7 +107,12 @@ class LocalCloud:
                 region_name=DEFAULT_REGION,
                 aws_access_key_id="test",
                 aws_secret_access_key="test",
-                config=Config(retries={"total_max_attempts": 1}, s3={"addressing_style": "path"}),
+                config=Config(
+                    retries={"total_max_attempts": 1},
+                    s3={"addressing_style": "path"},
+                    inject_host_prefix=False,
+                    max_pool_connections=POOL,
+                ),
             )
             if service in ("sagemaker", "application-autoscaling"):
                 client.meta.events.register("before-parse", self._check)

@@ -1,11 +1,17 @@
 """What the emulator is taught that Terraform and the workflow depend on."""
 
+import io
 import json
 import urllib.parse
 import urllib.request
+import zipfile
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from scripts.provisioning.package import LOCAL_BOOTSTRAP
+
+BURST = 48  # calls of half a second: four at once take six seconds
 MACHINE = {"StartAt": "Done", "States": {"Done": {"Type": "Succeed"}}}
 
 
@@ -89,3 +95,48 @@ def test_an_alarm_is_described_in_full_by_the_query_protocol_too(cloud):
     assert "<ExtendedStatistic>p99</ExtendedStatistic>" in text
     assert "<TreatMissingData>notBreaching</TreatMissingData>" in text
     assert "<Statistic>" not in text
+
+
+@pytest.fixture
+def function(cloud):
+    """A function that takes half a second."""
+    files = {
+        "bootstrap": LOCAL_BOOTSTRAP,
+        "slow.py": "import time\ndef handler(event, context):\n    time.sleep(0.5)\n",
+    }
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w") as package:
+        for name, text in files.items():
+            package.writestr(zipfile.ZipInfo(name), text)
+            package.infolist()[-1].external_attr = 0o755 << 16
+    return cloud.client("lambda").create_function(
+        FunctionName="slow",
+        Runtime="provided.al2023",
+        Handler="slow.handler",
+        Role="arn:aws:iam::000000000000:role/function",
+        Code={"ZipFile": out.getvalue()},
+    )["FunctionArn"]
+
+
+def test_a_state_that_waits_for_its_function_to_be_free_does_not_time_out(cloud, function):
+    state = {
+        "Type": "Task",
+        "Resource": "arn:aws:states:::lambda:invoke",
+        "Arguments": {"FunctionName": function},
+        "TimeoutSeconds": 4,
+        "End": True,
+    }
+    definition = {"QueryLanguage": "JSONata", "StartAt": "Slow", "States": {"Slow": state}}
+    machines = cloud.client("stepfunctions")
+    arn = machines.create_state_machine(
+        name="burst",
+        type="EXPRESS",
+        definition=json.dumps(definition),
+        roleArn="arn:aws:iam::000000000000:role/states",
+    )["stateMachineArn"]
+
+    def execute(_):
+        return machines.start_sync_execution(stateMachineArn=arn)["status"]
+
+    with ThreadPoolExecutor(BURST) as pool:
+        assert set(pool.map(execute, range(BURST))) == {"SUCCEEDED"}
