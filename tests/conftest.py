@@ -11,10 +11,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import boto3
 import botocore.client
 import pytest
 from botocore.exceptions import ClientError
-from botocore.loaders import JSONFileLoader, Loader
 from moto import mock_aws
 from PIL import Image
 from xdist.scheduler import LoadScopeScheduling
@@ -27,9 +27,26 @@ REGION = "us-east-1"
 # Folders whose fixtures take minutes: one process runs all their files. Other files go anywhere.
 TOGETHER = ("tests/e2e/deployed/", "tests/integration/localcloud/alarms/")
 
-# moto gives each test a session of its own; reading the service models would take most of its time.
-_load_file = functools.cache(JSONFileLoader().load_file)
-_list_services = functools.cache(Loader().list_available_services)
+
+class SharedSession(boto3.session.Session):
+    """Makes each client once: that takes longer than what most tests ask of it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._clients: dict[str, Any] = {}
+
+    def client(self, service_name: str, *args: Any, config: Any = None, **options: Any) -> Any:
+        settings = {name: os.environ[name] for name in _aws_names()}
+        known = vars(config)["_user_provided_options"] if config else None
+        wanted = repr((service_name, args, known, options, settings))
+        if wanted not in self._clients:
+            self._clients[wanted] = super().client(service_name, *args, config=config, **options)
+        return self._clients[wanted]
+
+
+@functools.cache
+def _session() -> SharedSession:
+    return SharedSession()
 
 
 class ByWhatIsShared(LoadScopeScheduling):
@@ -96,10 +113,7 @@ def aws(no_account: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Aws]:
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.setenv(name, "testing")
     monkeypatch.setenv("AWS_DEFAULT_REGION", REGION)
-    monkeypatch.setattr(JSONFileLoader, "load_file", lambda _self, path: _load_file(path))
-    monkeypatch.setattr(
-        Loader, "list_available_services", lambda _self, type_name: _list_services(type_name)
-    )
+    monkeypatch.setattr(boto3, "DEFAULT_SESSION", _session())
     state = Aws()
     really_call = botocore.client.BaseClient._make_api_call
 
@@ -113,7 +127,7 @@ def aws(no_account: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Aws]:
         return really_call(client, operation, request)
 
     monkeypatch.setattr(botocore.client.BaseClient, "_make_api_call", checked_call)
-    with mock_aws():
+    with mock_aws(config={"core": {"reset_boto3_session": False}}):
         yield state
 
 

@@ -144,7 +144,10 @@ def _share_a_few_lambda_environments() -> None:
     interpreters starting on a few cores, and everybody would wait for them. A state waits before
     its time begins: a burst is no reason for its TimeoutSeconds to end.
     """
-    execute, run = lambda_svc._execute_function_provided_warm, stepfunctions._invoke_resource_with_timeout
+    execute, run = (
+        lambda_svc._execute_function_provided_warm,
+        stepfunctions._invoke_resource_with_timeout,
+    )
     free: dict[str, threading.Semaphore] = defaultdict(
         lambda: threading.Semaphore(ENVIRONMENTS_A_FUNCTION)
     )

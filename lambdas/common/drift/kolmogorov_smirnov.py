@@ -9,6 +9,8 @@ from numpy.typing import NDArray
 Values = NDArray[np.float64]
 
 _ROUNDING = 1e-6  # of a distance times m n, which is a whole number where samples have that size
+_SMALLEST = 5e-324  # a float above 0
+_LARGE = 1e250  # counts are scaled before they become infinite
 
 
 def two_sample(a: Values, b: Values) -> tuple[float, float]:
@@ -46,20 +48,20 @@ def critical_value(m: int, n: int, level: float) -> float:
     most = m * n // step
     if _tail(m, n, m * n) > level:
         return (most + 1) / most
-    # Kolmogorov's limit of the distribution is close, and mostly a little too high.
-    guess = math.sqrt(math.log(2 / level) / 2 * m * n * (m + n)) / step
-    low, high = 0, min(most, math.ceil(guess))
-    while _tail(m, n, high * step) > level:
-        low, high = high, min(most, math.ceil(1.05 * high))
-    near = max(low, math.floor(0.95 * high))
-    if near > low and _tail(m, n, near * step) > level:
-        low = near
+    # In Kolmogorov's limit of the distribution, p = 2 exp(-2 D^2 m n / (m + n)). A step along its
+    # slope, which the exact one nearly has, leads close; low and high are on either side of it.
+    slope = 2 * step**2 / (m * n * (m + n))
+    low, high = 0, most
+    guess = math.sqrt(math.log(2 / level) / slope)
     while high - low > 1:
-        middle = (low + high) // 2
-        if _tail(m, n, middle * step) > level:
-            low = middle
+        guess = min(max(low + 1, math.ceil(guess)), high - 1)
+        p = _tail(m, n, guess * step)
+        if p > level:
+            low = guess
         else:
-            high = middle
+            high = guess
+        excess = math.log(max(p, _SMALLEST) / level)
+        guess = math.sqrt(max(0.0, guess**2 + excess / slope))
     return high * step / (m * n)
 
 
@@ -67,24 +69,67 @@ def critical_value(m: int, n: int, level: float) -> float:
 def _tail(m: int, n: int, distance: int) -> float:
     """The probability of a distance of at least `distance` / (m n).
 
-    Both samples, sorted together, are a random walk: each step is the next value of the one or of
-    the other, drawn without replacement. What leaves the band of smaller distances is summed.
+    Both samples, sorted together, are a path from (0, 0) to (m, n), a step for each value; every
+    path is equally probable. Where it is at (i, j) the distance is |i n - j m|. Counted, column by
+    column, are the paths which have stayed below `distance` so far, and those which leave, there
+    and then: times their continuations they are the ones looked for.
     """
-    total = m + n
     if distance <= 0:
         return 1.0
-    low, inside, tail = 0, np.ones(1), 0.0
-    for taken in range(total):
-        from_a = np.arange(low, low + len(inside))
-        following = np.zeros(len(inside) + 1)
-        following[1:] = inside * (m - from_a)
-        following[:-1] += inside * (n - taken + from_a)
-        following /= total - taken
-        # After `taken` + 1 values, i of them from a, the distance is |i total - (taken + 1) m|.
-        centre = (taken + 1) * m
-        first = max(0, (centre - distance) // total + 1 - low)
-        end = -((-centre - distance) // total) - low
-        tail += float(following[:first].sum()) + float(following[end:].sum())
-        inside = following[first:end]
-        low += first
-    return min(1.0, tail)
+    m, n = max(m, n), min(m, n)  # few long columns are faster than many short ones
+    middle = np.arange(n + 1) * m
+    first = np.maximum(0, (middle - distance) // n + 1).tolist()
+    last = np.minimum(m, (middle + distance - 1) // n).tolist()
+    left = _Left()
+    paths, log_scale = np.ones(last[0] + 1), 0.0
+    if last[0] < m:
+        left.add(last[0] + 1, 0, paths[-1:], log_scale)
+    for j in range(1, n + 1):
+        fallen = min(first[j], last[j - 1] + 1) - first[j - 1]
+        left.add(first[j - 1], j, paths[:fallen], log_scale)
+        if fallen == len(paths):
+            break
+        entered = len(paths) - fallen
+        following = np.empty(last[j] - first[j] + 1)
+        np.cumsum(paths[fallen:], out=following[:entered])
+        following[entered:] = following[entered - 1]
+        if last[j] < m:
+            left.add(last[j] + 1, j, following[-1:], log_scale)
+        if following[-1] > _LARGE:
+            log_scale += math.log(following[-1])
+            following /= following[-1]
+        paths = following
+    return left.probability(m, n)
+
+
+class _Left:
+    """Paths that have just left the band, by the point at which they are."""
+
+    def __init__(self) -> None:
+        self._i: list[int] = []
+        self._j: list[int] = []
+        self._paths: list[float] = []
+        self._log_scales: list[float] = []
+
+    def add(self, i: int, j: int, paths: Values, log_scale: float) -> None:
+        """exp(log_scale) times `paths` are at (i, j), (i + 1, j) and so on."""
+        self._i += range(i, i + len(paths))
+        self._j += [j] * len(paths)
+        self._paths += paths.tolist()
+        self._log_scales += [log_scale] * len(paths)
+
+    def probability(self, m: int, n: int) -> float:
+        """Their share, with every continuation to (m, n), of all paths."""
+        table = _log_factorials(m + n)
+        ahead_m = m - np.array(self._i, dtype=np.int64)
+        ahead_n = n - np.array(self._j, dtype=np.int64)
+        log_ahead = table[ahead_m + ahead_n] - table[ahead_m] - table[ahead_n]
+        log_all = table[m + n] - table[m] - table[n]
+        shares = np.array(self._paths) * np.exp(log_ahead - log_all + np.array(self._log_scales))
+        return min(1.0, float(shares.sum()))
+
+
+@lru_cache(maxsize=16)
+def _log_factorials(most: int) -> Values:
+    """log(k!) for k from 0 to `most`."""
+    return np.array([math.lgamma(k + 1) for k in range(most + 1)])
