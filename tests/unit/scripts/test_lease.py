@@ -43,7 +43,7 @@ class Clock:
 
 
 @pytest.fixture
-def clock(bucket: Bucket) -> Clock:
+def clock(bucket: Bucket) -> Iterator[Clock]:
     """S3's clock, as every answer carries it."""
     state = Clock()
 
@@ -56,7 +56,8 @@ def clock(bucket: Bucket) -> Clock:
             headers["date"] = format_datetime(now, usegmt=True)
 
     bucket.s3.meta.events.register("after-call.s3.GetObject", date)
-    return state
+    yield state
+    bucket.s3.meta.events.unregister("after-call.s3.GetObject", date)
 
 
 @pytest.fixture(autouse=True)
