@@ -1,5 +1,6 @@
 """Run Terraform for an environment: prepare, plan, apply, destroy, and read its outputs."""
 
+import fcntl
 import hashlib
 import json
 import os
@@ -22,6 +23,8 @@ from scripts.provisioning import package, terraform_release
 
 PARALLELISM = 30  # resources wait for AWS, not for this machine's processors
 PLUGIN_CACHE = ROOT / ".local" / "terraform-plugins"
+# What `init` leaves is the same for every local cloud, so that one after the other can use it.
+LOCAL_DATA = ROOT / ".local" / "terraform"
 LOCK_FILE = ".terraform.lock.hcl"
 NO_CHANGES, FAILED, CHANGES = 0, 1, 2  # terraform plan -detailed-exitcode
 
@@ -50,7 +53,7 @@ class Workspace:
 def open_workspace(environment: Environment) -> Workspace:
     """Prepare the folder, the backend and the providers. Raises UserError when that fails."""
     binary = terraform_release.find()
-    data = environment.build_dir / "terraform"
+    data = LOCAL_DATA if environment.is_local else environment.build_dir / "terraform"
     data.mkdir(parents=True, exist_ok=True)
     # Neither TF_WORKSPACE nor TF_CLI_ARGS of a person's shell may lead to another state.
     inherited = {
@@ -61,10 +64,24 @@ def open_workspace(environment: Environment) -> Workspace:
     variables = {**inherited, **_settings(data)}
     folder = _link_folder(environment.build_dir) if environment.is_local else TERRAFORM
     workspace = Workspace(folder, binary, variables, environment.var_file)
-    state = None if environment.is_local else _state_location(environment)
-    initialised = data / "initialised.json"
-    fingerprint = _fingerprint(state)
-    if not (initialised.exists() and initialised.read_text() == fingerprint):
+    _initialise(workspace, data, None if environment.is_local else _state_location(environment))
+    if environment.is_local:
+        _drop_checksums(folder / LOCK_FILE)
+    return workspace
+
+
+def _initialise(workspace: Workspace, data: Path, state: list[str] | None) -> None:
+    """Run `terraform init`, which takes seconds, unless it has run and nothing has changed."""
+    fingerprint, initialised = _fingerprint(state), data / "initialised.json"
+    with (data / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        providers = (data / "providers").glob("*/*/*/*/*")  # links into the plugin cache
+        if (
+            initialised.exists()
+            and initialised.read_text() == fingerprint
+            and all(provider.exists() for provider in providers)
+        ):
+            return
         # It notes where modules are, and would go on reading those of another checkout.
         shutil.rmtree(data / "modules", ignore_errors=True)
         command = workspace.command(
@@ -77,13 +94,10 @@ def open_workspace(environment: Environment) -> Workspace:
         )
         _run(workspace, command)
         initialised.write_text(fingerprint)
-    if environment.is_local:
-        _drop_checksums(folder / LOCK_FILE)
-    return workspace
 
 
 def _fingerprint(state: list[str] | None) -> str:
-    """What `terraform init` depends on; it takes seconds, and is run again only for a change."""
+    """What `terraform init` depends on."""
     modules = sorted(str(path) for path in (TERRAFORM / "modules").iterdir())
     files = [TERRAFORM / name for name in (LOCK_FILE, "versions.tf", "backend.tf")]
     digests = [hashlib.sha256(path.read_bytes()).hexdigest() for path in files]
@@ -91,7 +105,7 @@ def _fingerprint(state: list[str] | None) -> str:
 
 
 def _settings(data: Path) -> dict[str, str]:
-    """Terraform's own environment variables: its data folder is an environment's, not shared."""
+    """Terraform's own environment variables."""
     PLUGIN_CACHE.mkdir(parents=True, exist_ok=True)
     return {
         "TF_DATA_DIR": str(data),
@@ -114,7 +128,7 @@ def _link_folder(build_dir: Path) -> Path:
         if path.name != ".terraform":
             (folder / path.name).symlink_to(path)
     (folder / "packages").symlink_to(package.LOCAL_TARGET.folder)
-    backend = {"terraform": {"backend": {"local": {"path": str(build_dir / "terraform.tfstate")}}}}
+    backend = {"terraform": {"backend": {"local": {"path": "../terraform.tfstate"}}}}
     (folder / "backend_override.tf.json").write_text(json.dumps(backend, indent=2))
     return folder
 

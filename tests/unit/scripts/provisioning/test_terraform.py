@@ -63,6 +63,7 @@ def fake(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Fake:
     found = Fake(folder)
     monkeypatch.setattr(terraform_release, "find", lambda: found.binary)
     monkeypatch.setattr(terraform, "PLUGIN_CACHE", tmp_path / "plugins")
+    monkeypatch.setattr(terraform, "LOCAL_DATA", tmp_path / "data")
     monkeypatch.setattr(environment, "BUILD", tmp_path / "build")
     monkeypatch.setattr(environment, "LOCAL_CLOUD", tmp_path / "cloud")
     return found
@@ -180,8 +181,8 @@ def test_local_runs_the_same_configuration_with_a_state_that_ends_with_the_cloud
     assert opened.folder.is_relative_to(tmp_path / "cloud")
     assert (opened.folder / "main.tf").samefile(ROOT / "terraform" / "main.tf")
     override = json.loads((opened.folder / "backend_override.tf.json").read_text())
-    state = Path(override["terraform"]["backend"]["local"]["path"])
-    assert state.is_relative_to(tmp_path / "cloud")
+    state = opened.folder / override["terraform"]["backend"]["local"]["path"]
+    assert state.resolve().is_relative_to(tmp_path / "cloud")
     assert not [word for word in fake.calls[0]["args"] if word.startswith("-backend-config")]
 
 
@@ -191,6 +192,28 @@ def test_preparing_again_without_a_change_does_not_initialise_again(
     terraform.open_workspace(dev)
     terraform.open_workspace(dev)
     assert len(fake.calls) == 1
+
+
+def test_the_next_local_cloud_needs_no_initialisation_of_its_own(
+    fake: Fake, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    here = Environment("local", "us-east-1", "scones", {})
+    terraform.open_workspace(here)
+    monkeypatch.setattr(environment, "LOCAL_CLOUD", tmp_path / "another")
+    opened = terraform.open_workspace(here)
+    assert opened.folder.is_relative_to(tmp_path / "another")
+    assert len(fake.calls) == 1
+
+
+def test_a_provider_that_is_gone_is_installed_again(
+    fake: Fake, state_bucket: None, dev: Environment, tmp_path: Path
+) -> None:
+    data = Path(terraform.open_workspace(dev).variables["TF_DATA_DIR"])
+    provider = data / "providers" / "registry" / "hashicorp" / "aws" / "5.100.0" / "linux_amd64"
+    provider.parent.mkdir(parents=True)
+    provider.symlink_to(tmp_path / "gone")
+    terraform.open_workspace(dev)
+    assert len(fake.calls) == 2
 
 
 def test_an_initialisation_that_failed_is_tried_again(
