@@ -25,7 +25,11 @@ from scripts.localcloud.protocol import problems_with
 
 REGION = "us-east-1"
 # Folders whose fixtures take minutes: one process runs all their files. Other files go anywhere.
-TOGETHER = ("tests/e2e/deployed/", "tests/integration/localcloud/alarms/")
+TOGETHER = (
+    "tests/e2e/deployed/",
+    "tests/integration/localcloud/alarms/",
+    "tests/integration/security/",
+)
 
 
 class SharedSession(boto3.session.Session):

@@ -24,11 +24,11 @@ def is_ready(folder: Path = FOLDER) -> bool:
 def install(folder: Path = FOLDER) -> None:
     """Install the tools from nothing. Raises UserError when that fails."""
     shutil.rmtree(folder, ignore_errors=True)
-    python = folder / "bin" / "python"
+    pip = (sys.executable, "-m", "pip", "--python", str(folder / "bin" / "python"))
     quietly = ("--quiet", "--disable-pip-version-check")
     for command in (
-        [sys.executable, "-m", "venv", str(folder)],
-        [str(python), "-m", "pip", "install", *quietly, "-r", str(REQUIREMENTS)],
+        [sys.executable, "-m", "venv", "--without-pip", str(folder)],
+        [*pip, "install", *quietly, "-r", str(REQUIREMENTS)],
     ):
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         if done.returncode:

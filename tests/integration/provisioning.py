@@ -12,6 +12,20 @@ from python_terraform import IsFlagged
 from scripts import environment as environments
 from scripts.environment import DEFAULT_REGION, Environment, dummy_credentials
 from scripts.provisioning import terraform
+from scripts.provisioning.terraform import Workspace
+
+
+def open_workspace(folder: Path, endpoints: Mapping[str, str]) -> Workspace:
+    """Terraform, ready for the local environment of a cloud in `folder`."""
+    process = {
+        **os.environ,
+        **dummy_credentials(DEFAULT_REGION),
+        **endpoints,
+        **environments.unproxied(endpoints, {}),
+    }
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(environments, "LOCAL_CLOUD", folder)
+        return terraform.open_workspace(Environment("local", DEFAULT_REGION, "scones", process))
 
 
 def apply(
@@ -21,17 +35,7 @@ def apply(
     targets: Sequence[str] = (),
 ) -> None:
     """Apply the local environment to the cloud in `folder`: all of it, or what `targets` need."""
-    process = {
-        **os.environ,
-        **dummy_credentials(DEFAULT_REGION),
-        **endpoints,
-        **environments.unproxied(endpoints, {}),
-    }
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(environments, "LOCAL_CLOUD", folder)
-        workspace = terraform.open_workspace(
-            Environment("local", DEFAULT_REGION, "scones", process)
-        )
+    workspace = open_workspace(folder, endpoints)
     command = workspace.command(
         "apply",
         auto_approve=IsFlagged,

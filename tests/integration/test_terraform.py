@@ -1,9 +1,9 @@
 """Terraform's own tests, and the configuration's agreement with the Python beside it."""
 
 import json
-import os
 import re
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,53 +12,52 @@ from lambdas.common.errors import EndpointTimeout, EndpointUnavailable, Throttle
 from lambdas.monitor import store, telling
 from scripts.environment import ROOT, TERRAFORM
 from scripts.operation.workflow import ADHOC, INCOMING
-from scripts.provisioning import terraform_release
 from scripts.provisioning.package import AWS_TARGET, FUNCTIONS
+from scripts.provisioning.terraform import Workspace
 from scripts.serving.endpoint import VARIANT
+from tests.integration import provisioning
 
 
 @pytest.fixture(scope="module")
-def terraform(tmp_path_factory: pytest.TempPathFactory):
-    """Run terraform on the configuration, with a data folder of the test's own."""
-    data = tmp_path_factory.mktemp("terraform")
-    binary = terraform_release.find()
-    environment = {**os.environ, "TF_DATA_DIR": str(data), "CHECKPOINT_DISABLE": "1"}
-
-    def run(*arguments: str) -> "subprocess.CompletedProcess[str]":
-        return subprocess.run(
-            [binary, *arguments],
-            cwd=TERRAFORM,
-            env=environment,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-
-    initialised = run("init", "-backend=false", "-input=false", "-lockfile=readonly")
-    assert initialised.returncode == 0, initialised.stderr
-    return run
+def workspace(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
+    """The local environment's, without a cloud."""
+    return provisioning.open_workspace(tmp_path_factory.mktemp("cloud"), {})
 
 
-def test_the_configuration_is_valid(terraform):
-    answer = terraform("validate", "-no-color")
+def run(workspace: Workspace, *arguments: str) -> str:
+    """What terraform answers; it must succeed."""
+    answer = subprocess.run(
+        [workspace.binary, *arguments],
+        cwd=workspace.folder,
+        env=workspace.variables,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert answer.returncode == 0, answer.stdout + answer.stderr
+    return answer.stdout
 
 
-def test_every_assertion_of_terraform_test_holds(terraform):
-    answer = terraform("test", "-no-color")
-    assert answer.returncode == 0, answer.stdout + answer.stderr
-    passed = re.search(r"(\d+) passed, 0 failed", answer.stdout)
-    assert passed, answer.stdout
+def test_the_configuration_is_valid(workspace):
+    run(workspace, "validate", "-no-color")
+
+
+def test_every_assertion_of_terraform_test_holds(workspace):
+    said = run(workspace, "test", "-no-color")
+    passed = re.search(r"(\d+) passed, 0 failed", said)
+    assert passed, said
     assert int(passed.group(1)) >= len(list((TERRAFORM / "tests").glob("*.tftest.hcl")))
 
 
-@pytest.mark.parametrize("arguments", [("validate",), ("test",)])
-def test_the_bootstrap_is_valid_and_every_assertion_on_it_holds(terraform, arguments):
-    folder = "-chdir=bootstrap"
-    initialised = terraform(folder, "init", "-backend=false", "-input=false", "-lockfile=readonly")
-    assert initialised.returncode == 0, initialised.stderr
-    answer = terraform(folder, *arguments, "-no-color")
-    assert answer.returncode == 0, answer.stdout + answer.stderr
+def test_the_bootstrap_is_valid_and_every_assertion_on_it_holds(workspace, tmp_path):
+    bootstrap = replace(
+        workspace,
+        folder=TERRAFORM / "bootstrap",
+        variables={**workspace.variables, "TF_DATA_DIR": str(tmp_path)},
+    )
+    run(bootstrap, "init", "-backend=false", "-input=false", "-lockfile=readonly")
+    run(bootstrap, "validate", "-no-color")
+    run(bootstrap, "test", "-no-color")
 
 
 def test_every_environment_file_sets_variables_that_exist():

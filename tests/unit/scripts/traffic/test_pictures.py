@@ -80,10 +80,10 @@ def test_every_hostile_file_is_refused_by_the_workflow(tmp_path):
             normalise(one.path.read_bytes(), 128, 50_000_000)
 
 
-def test_a_large_load_sends_its_files_again(tmp_path):
-    small = {name: [encoded(Image.new("RGB", (8, 8)), "PNG")] for name in LABELLED}
-    found = pictures.make(tmp_path, "bicycle", small, 10_000, 0)
-    assert len(found) == pictures.VARIATIONS
+def test_a_large_load_sends_its_files_again(tmp_path, monkeypatch):
+    monkeypatch.setattr(pictures, "VARIATIONS", 10)
+    assert len(made(tmp_path, "bicycle", 9)) == 9
+    assert len(made(tmp_path, "bicycle", 10_000)) == 10
 
 
 def test_another_seed_makes_other_photographs(tmp_path):
