@@ -16,6 +16,8 @@ import os
 import signal
 import subprocess
 import sys
+import threading
+import time
 from types import FrameType
 
 POLL_INTERVAL_S = 0.2
@@ -43,7 +45,7 @@ def run(starter: int, command: list[str]) -> int:
         child = subprocess.Popen(
             command,
             start_new_session=True,
-            preexec_fn=_in_the_command,  # safe: this process has one thread
+            preexec_fn=_in_the_command,  # safe: this process has one thread so far
         )
     except OSError as error:
         print(f"Cannot start {command[0]}: {error.strerror}.", file=sys.stderr)
@@ -53,7 +55,14 @@ def run(starter: int, command: list[str]) -> int:
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(child.pid, signum)
 
-    asked = False
+    asked = alone = False
+
+    def kill_after_the_starter() -> None:
+        nonlocal alone
+        while os.getppid() == starter:
+            time.sleep(POLL_INTERVAL_S)
+        alone = True
+        signal_group(signal.SIGKILL)
 
     def forward(signum: int, _frame: FrameType | None) -> None:
         nonlocal asked
@@ -63,12 +72,11 @@ def run(starter: int, command: list[str]) -> int:
     try:
         for signum in _PASSED_ON:
             signal.signal(signum, forward)
+        # Before the signals are let through, so that all of them reach this thread.
+        threading.Thread(target=kill_after_the_starter, daemon=True).start()
         signal.pthread_sigmask(signal.SIG_UNBLOCK, _PASSED_ON)
-        while os.getppid() == starter:
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                code = child.wait(POLL_INTERVAL_S)
-                return code if code >= 0 else 128 - code
-        return 1
+        code = child.wait()
+        return 1 if alone else code if code >= 0 else 128 - code
     finally:
         signal_group(signal.SIGKILL)
 
