@@ -189,18 +189,19 @@ def show(workspace: Workspace, plan_file: Path) -> dict[str, Any]:
 
 def apply(workspace: Workspace, deployment: Path | None, progress: Progress | None = None) -> int:
     """Make the environment what the configuration says. Returns how many resources changed."""
-    with _plan_file() as out:
-        code, _ = plan(workspace, deployment, out)
-        if code == NO_CHANGES:
-            return 0
-        command = workspace.command("apply", str(out), json=IsFlagged, parallelism=PARALLELISM)
-        return _run_with_progress(workspace, command, progress)
+    return _change("apply", workspace, deployment, progress)
 
 
 def destroy(workspace: Workspace, deployment: Path | None, progress: Progress | None = None) -> int:
     """Remove everything that Terraform made. Returns how many resources that were."""
+    return _change("destroy", workspace, deployment, progress)
+
+
+def _change(
+    name: str, workspace: Workspace, deployment: Path | None, progress: Progress | None
+) -> int:
     command = workspace.command(
-        "destroy",
+        name,
         auto_approve=IsFlagged,
         input=False,
         json=IsFlagged,
@@ -231,13 +232,6 @@ def validate() -> None:
         init = workspace.command("init", backend=False, input=False, no_color=IsFlagged)
         _run(workspace, init)
         _run(workspace, workspace.command("validate", no_color=IsFlagged))
-
-
-@contextmanager
-def _plan_file() -> Iterator[Path]:
-    """A place for a saved plan, which may hold secrets, so it is not kept."""
-    with tempfile.TemporaryDirectory() as folder:
-        yield Path(folder) / "plan"
 
 
 def _run(

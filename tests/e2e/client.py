@@ -15,7 +15,7 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 THREADS = 4
-RATE = 20.0  # requests a second, of all threads together
+RATE = 10.0  # requests a second, of all threads together
 
 
 def aws(cloud: Path, service: str, **options: Any) -> Any:

@@ -115,7 +115,7 @@ def story(service: Service) -> Story:
         while (seen := service.on()) != CHAPTERS[name] and time.monotonic() < deadline:
             if "failure-queue-not-empty" not in CHAPTERS[name]:
                 service.empty_failures()  # of what was still under way
-            time.sleep(0.2)
+            time.sleep(1.0)
         on[name] = seen
 
     service.doings = Doings(monitor=None)

@@ -24,7 +24,7 @@ PREFIX = "scones-local"
 UPLOADS = f"{PREFIX}-uploads-000000000000"
 MACHINE = f"arn:aws:states:us-east-1:000000000000:stateMachine:{PREFIX}-classify"
 PICTURE = encoded(stripes(), "PNG")
-PAUSE_S = 0.05
+PAUSE_S = 0.1
 MISTAKE_EVERY_S = 0.25
 EVERY_S = 1.0
 

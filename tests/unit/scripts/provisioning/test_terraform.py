@@ -244,28 +244,21 @@ def test_a_plan_is_given_both_variable_files_and_never_asks(
     assert f"-out={tmp_path / 'out'}" in call["args"]
 
 
-def test_nothing_to_change_applies_nothing(fake: Fake, workspace: Workspace) -> None:
-    assert terraform.apply(workspace, None) == 0
-    assert [call["args"][0] for call in fake.calls] == ["plan"]
-
-
-def test_the_plan_that_was_made_is_the_one_that_is_applied_and_then_removed(
-    fake: Fake, workspace: Workspace
+def test_an_apply_is_given_both_variable_files_and_never_asks(
+    fake: Fake, workspace: Workspace, tmp_path: Path
 ) -> None:
-    fake.answer(plan={"code": 2})
-    terraform.apply(workspace, None)
-    plan, apply = fake.calls
-    (out,) = (word for word in plan["args"] if word.startswith("-out="))
-    file = out.removeprefix("-out=")
-    assert file in apply["args"]
-    assert not Path(file).parent.exists()
+    deployment = tmp_path / "deployment.tfvars.json"
+    assert terraform.apply(workspace, deployment) == 0
+    (call,) = fake.calls
+    files = [word for word in call["args"] if word.startswith("-var-file=")]
+    assert files == [f"-var-file={workspace.var_file}", f"-var-file={deployment}"]
+    assert {"-input=false", "-auto-approve"} <= set(call["args"])
 
 
 def test_resources_are_counted_as_they_are_finished(fake: Fake, workspace: Workspace) -> None:
     planned = {"type": "planned_change"}
     changes = {"operation": "apply", "add": 2, "change": 0, "remove": 0}
     fake.answer(
-        plan={"code": 2},
         apply={
             "out": _events(
                 planned,
@@ -306,7 +299,6 @@ def test_an_apply_that_fails_ends_in_one_line_with_its_first_error(
         return {"type": "diagnostic", "diagnostic": found}
 
     fake.answer(
-        plan={"code": 2},
         apply={
             "code": 1,
             "out": _events(
