@@ -70,16 +70,6 @@ run "labels_that_would_not_survive_their_comma_separated_list_are_refused" {
   expect_failures = [var.labels]
 }
 
-run "keeping_objects_for_ever_is_refused_on_aws" {
-  command = plan
-
-  variables {
-    expire_objects = false
-  }
-
-  expect_failures = [var.expire_objects]
-}
-
 run "every_other_value_that_cannot_work_is_refused" {
   command = plan
 
@@ -104,6 +94,9 @@ run "every_other_value_that_cannot_work_is_refused" {
     page_email              = "nobody"
     latency_threshold_ms    = 1000000 # microseconds by mistake
     rollback_limits         = { latency_ms = 500000 }
+    endpoint_scaling        = { minimum = 3, maximum = 2 }
+    endpoint_nights         = { begin = "20:00", end = "cron(0 5 * * ? *)" } # no schedule
+    batch_limits            = { concurrency = 10001 }                        # Step Functions allows 10,000
   }
 
   expect_failures = [
@@ -127,6 +120,9 @@ run "every_other_value_that_cannot_work_is_refused" {
     var.page_email,
     var.latency_threshold_ms,
     var.rollback_limits,
+    var.endpoint_scaling,
+    var.endpoint_nights,
+    var.batch_limits,
   ]
 }
 
@@ -150,15 +146,33 @@ run "a_rate_in_per_cent_is_refused" {
   expect_failures = [var.rollback_limits]
 }
 
-run "periods_that_the_metrics_cannot_fill_are_refused_on_aws" {
+run "what_only_the_local_cloud_can_do_is_refused_on_aws" {
   command = plan
 
   variables {
-    rollback_timing = { period_s = 10 }
-    alarm_timing    = { period_s = 10 }
+    expire_objects          = false # objects would be kept for ever
+    monitor_metric_period_s = 1     # CloudWatch adds up by the minute
+    rollback_timing         = { period_s = 10 }
+    alarm_timing            = { period_s = 10 }
   }
 
-  expect_failures = [var.rollback_timing, var.alarm_timing]
+  expect_failures = [
+    var.expire_objects,
+    var.monitor_metric_period_s,
+    var.rollback_timing,
+    var.alarm_timing,
+  ]
+}
+
+run "periods_that_do_not_fit_together_are_refused" {
+  command = plan
+
+  variables {
+    alarm_timing    = { period_s = 120 }         # the long period is not filled by the short ones
+    rollback_timing = { evaluation_periods = 1 } # more datapoints than periods
+  }
+
+  expect_failures = [var.alarm_timing, var.rollback_timing]
 }
 
 run "a_period_that_cloudwatch_does_not_offer_is_refused" {
@@ -170,26 +184,6 @@ run "a_period_that_cloudwatch_does_not_offer_is_refused" {
   }
 
   expect_failures = [var.rollback_timing, var.alarm_timing]
-}
-
-run "a_long_period_that_the_short_ones_do_not_fill_is_refused" {
-  command = plan
-
-  variables {
-    alarm_timing = { period_s = 120 }
-  }
-
-  expect_failures = [var.alarm_timing]
-}
-
-run "more_datapoints_than_periods_are_refused" {
-  command = plan
-
-  variables {
-    rollback_timing = { evaluation_periods = 1 }
-  }
-
-  expect_failures = [var.rollback_timing]
 }
 
 run "the_local_cloud_may_look_every_ten_seconds" {
@@ -240,46 +234,6 @@ run "a_schedule_that_is_no_rate_is_refused" {
   }
 
   expect_failures = [var.monitor_schedule]
-}
-
-run "metrics_are_added_up_by_the_minute_on_aws" {
-  command = plan
-
-  variables {
-    monitor_metric_period_s = 1
-  }
-
-  expect_failures = [var.monitor_metric_period_s]
-}
-
-run "a_maximum_below_the_minimum_of_instances_is_refused" {
-  command = plan
-
-  variables {
-    endpoint_scaling = { minimum = 3, maximum = 2 }
-  }
-
-  expect_failures = [var.endpoint_scaling]
-}
-
-run "a_night_without_a_schedule_is_refused" {
-  command = plan
-
-  variables {
-    endpoint_nights = { begin = "20:00", end = "cron(0 5 * * ? *)" }
-  }
-
-  expect_failures = [var.endpoint_nights]
-}
-
-run "more_at_a_time_than_step_functions_allows_is_refused" {
-  command = plan
-
-  variables {
-    batch_limits = { concurrency = 10001 }
-  }
-
-  expect_failures = [var.batch_limits]
 }
 
 run "a_budget_that_nobody_is_told_of_is_refused" {
