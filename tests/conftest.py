@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import functools
+import gc
 import io
 import json
 import os
+import threading
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,6 +17,7 @@ import boto3
 import botocore.client
 import pytest
 from botocore.exceptions import ClientError
+from botocore.loaders import JSONFileLoader
 from moto import mock_aws
 from PIL import Image
 from xdist.scheduler import LoadScopeScheduling
@@ -41,11 +44,16 @@ class SharedSession(boto3.session.Session):
 
     def client(self, service_name: str, *args: Any, config: Any = None, **options: Any) -> Any:
         settings = {name: os.environ[name] for name in _aws_names()}
-        known = vars(config)["_user_provided_options"] if config else None
-        wanted = repr((service_name, args, known, options, settings))
+        wanted = repr((service_name, args, config and vars(config), options, settings))
         if wanted not in self._clients:
             self._clients[wanted] = super().client(service_name, *args, config=config, **options)
         return self._clients[wanted]
+
+
+# Sessions of others, such as the SageMaker SDK's, would read the service models again.
+_load_file = functools.cache(JSONFileLoader().load_file)
+# Threads that change moto's lists at the same time would undo each other's changes.
+_MOTO = threading.RLock()
 
 
 @functools.cache
@@ -66,7 +74,14 @@ class ByWhatIsShared(LoadScopeScheduling):
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByWhatIsShared:
     """Called by xdist, once."""
+    # In the order of the folders: what takes longest comes first, so that no process waits alone.
+    config.option.loadscopereorder = False
     return ByWhatIsShared(config, log)
+
+
+def pytest_collection_finish() -> None:
+    """Called by pytest: what has been imported by now stays, and need not be looked at again."""
+    gc.freeze()
 
 
 @pytest.fixture
@@ -118,6 +133,7 @@ def aws(no_account: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Aws]:
         monkeypatch.setenv(name, "testing")
     monkeypatch.setenv("AWS_DEFAULT_REGION", REGION)
     monkeypatch.setattr(boto3, "DEFAULT_SESSION", _session())
+    monkeypatch.setattr(JSONFileLoader, "load_file", lambda _self, path: _load_file(path))
     state = Aws()
     really_call = botocore.client.BaseClient._make_api_call
 
@@ -128,7 +144,8 @@ def aws(no_account: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Aws]:
         state.calls.append((operation, request))
         if operation in state.answers:
             return state.answer(operation, request)
-        return really_call(client, operation, request)
+        with _MOTO:
+            return really_call(client, operation, request)
 
     monkeypatch.setattr(botocore.client.BaseClient, "_make_api_call", checked_call)
     with mock_aws(config={"core": {"reset_boto3_session": False}}):
