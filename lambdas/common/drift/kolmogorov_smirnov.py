@@ -10,7 +10,7 @@ Values = NDArray[np.float64]
 
 _ROUNDING = 1e-6  # of a distance times m n, which is a whole number where samples have that size
 _SMALLEST = 5e-324  # a float above 0
-_LARGE = 1e250  # counts are scaled before they become infinite
+_SMALL = math.log(1e-200)  # what can still be divided by
 
 
 def two_sample(a: Values, b: Values) -> tuple[float, float]:
@@ -70,9 +70,10 @@ def _tail(m: int, n: int, distance: int) -> float:
     """The probability of a distance of at least `distance` / (m n).
 
     Both samples, sorted together, are a path from (0, 0) to (m, n), a step for each value; every
-    path is equally probable. Where it is at (i, j) the distance is |i n - j m|. Counted, column by
-    column, are the paths which have stayed below `distance` so far, and those which leave, there
-    and then: times their continuations they are the ones looked for.
+    path is equally probable. Where it is at (i, j) the distance is |i n - j m|. A walk that steps
+    to the one side or the other as often as these paths do is followed column by column while it
+    stays below `distance`. What leaves, there and then, has so much of all paths to (m, n) behind
+    it: no number in between grows or vanishes, however large the samples are.
     """
     if distance <= 0:
         return 1.0
@@ -80,53 +81,62 @@ def _tail(m: int, n: int, distance: int) -> float:
     middle = np.arange(n + 1) * m
     first = np.maximum(0, (middle - distance) // n + 1).tolist()
     last = np.minimum(m, (middle + distance - 1) // n).tolist()
+    up, across = m / (m + n), n / (m + n)
+    powers: Values = np.power(up, np.arange(min(m + 1, int(_SMALL / math.log(up)))))
     left = _Left()
-    paths, log_scale = np.ones(last[0] + 1), 0.0
-    if last[0] < m:
-        left.add(last[0] + 1, 0, paths[-1:], log_scale)
-    for j in range(1, n + 1):
-        fallen = min(first[j], last[j - 1] + 1) - first[j - 1]
-        left.add(first[j - 1], j, paths[:fallen], log_scale)
-        if fallen == len(paths):
-            break
-        entered = len(paths) - fallen
-        following = np.empty(last[j] - first[j] + 1)
-        np.cumsum(paths[fallen:], out=following[:entered])
-        following[entered:] = following[entered - 1]
+    inside: Values = np.power(up, np.arange(last[0] + 1))
+    for j in range(n + 1):
+        if j:
+            entering = across * inside
+            fallen = min(first[j], last[j - 1] + 1) - first[j - 1]
+            left.add(first[j - 1], j, entering[:fallen])
+            if fallen == len(entering):
+                break
+            inside = np.zeros(last[j] - first[j] + 1)
+            inside[: len(entering) - fallen] = entering[fallen:]
+            _rise(inside, powers)
         if last[j] < m:
-            left.add(last[j] + 1, j, following[-1:], log_scale)
-        if following[-1] > _LARGE:
-            log_scale += math.log(following[-1])
-            following /= following[-1]
-        paths = following
+            left.add(last[j] + 1, j, up * inside[-1:])
     return left.probability(m, n)
 
 
+def _rise(column: Values, powers: Values) -> None:
+    """Add to each place of a column what rises to it from below: `powers[k]` of it over k places.
+
+    `powers` end before they are too small to divide by; longer columns are done piece by piece.
+    """
+    for start in range(0, len(column), len(powers)):
+        piece = column[start : start + len(powers)]
+        if start:
+            piece[0] += powers[1] * column[start - 1]
+        scale = powers[: len(piece)]
+        piece[:] = scale * np.cumsum(piece / scale)
+
+
 class _Left:
-    """Paths that have just left the band, by the point at which they are."""
+    """Where walks have left the band, with the probability of each of these places."""
 
     def __init__(self) -> None:
         self._i: list[int] = []
         self._j: list[int] = []
-        self._paths: list[float] = []
-        self._log_scales: list[float] = []
+        self._walks: list[float] = []
 
-    def add(self, i: int, j: int, paths: Values, log_scale: float) -> None:
-        """exp(log_scale) times `paths` are at (i, j), (i + 1, j) and so on."""
-        self._i += range(i, i + len(paths))
-        self._j += [j] * len(paths)
-        self._paths += paths.tolist()
-        self._log_scales += [log_scale] * len(paths)
+    def add(self, i: int, j: int, walks: Values) -> None:
+        """`walks` have left to (i, j), (i + 1, j) and so on."""
+        self._i += range(i, i + len(walks))
+        self._j += [j] * len(walks)
+        self._walks += walks.tolist()
 
     def probability(self, m: int, n: int) -> float:
-        """Their share, with every continuation to (m, n), of all paths."""
-        table = _log_factorials(m + n)
-        ahead_m = m - np.array(self._i, dtype=np.int64)
-        ahead_n = n - np.array(self._j, dtype=np.int64)
-        log_ahead = table[ahead_m + ahead_n] - table[ahead_m] - table[ahead_n]
-        log_all = table[m + n] - table[m] - table[n]
-        shares = np.array(self._paths) * np.exp(log_ahead - log_all + np.array(self._log_scales))
-        return min(1.0, float(shares.sum()))
+        """How many of all paths to (m, n) have left."""
+        table, total = _log_factorials(m + n), m + n
+        i, j = np.array(self._i, dtype=np.int64), np.array(self._j, dtype=np.int64)
+        log_ahead = table[total - i - j] - table[m - i] - table[n - j]
+        log_all = table[total] - table[m] - table[n]
+        # Each walk to (i, j) has the same probability, so that this many paths have gone there.
+        log_walk = i * math.log(m / total) + j * math.log(n / total)
+        share = np.array(self._walks) * np.exp(log_ahead - log_all - log_walk)
+        return min(1.0, float(share.sum()))
 
 
 @lru_cache(maxsize=16)

@@ -30,6 +30,15 @@ def test_a_tiny_p_value_is_exact_to_its_last_digits(random: np.random.Generator)
     assert ks.two_sample(a, b)[1] == pytest.approx(expected, rel=1e-9)
 
 
+def test_large_samples_that_are_far_apart_have_their_tiny_p_value(
+    random: np.random.Generator,
+) -> None:
+    a, b = random.normal(size=3000), random.normal(0.6, size=3000)
+    expected = stats.ks_2samp(a, b, method="exact").pvalue
+    assert 0 < expected < 1e-60
+    assert ks.two_sample(a, b)[1] == pytest.approx(expected, rel=1e-9)
+
+
 def test_samples_that_do_not_overlap_are_one_of_two_extreme_orders() -> None:
     distance, p_value = ks.two_sample(np.arange(6.0), np.arange(10.0, 14.0))
     assert distance == 1
