@@ -84,6 +84,7 @@ def test_every_tool_is_pinned_with_its_reason() -> None:
     assert {line.partition("==")[0] for line in pins} == {
         "checkov",
         "parliament",
+        "setuptools",
         "cloudsplaining",
         "pip-audit",
     }
