@@ -27,7 +27,7 @@ RETRIES_END_WITHIN_S = 150.0
 AGAIN_WITHIN_S = 300.0
 METRICS_ARRIVE_S = 5.0
 AN_ALARM_TAKES_S = 80.0
-AGAIN, TIMES = 60, 3  # pictures whose events arrive several times
+AGAIN, TIMES = 200, 3  # pictures whose events arrive several times
 
 PICTURE = encoded(stripes(), "PNG")
 
