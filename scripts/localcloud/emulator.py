@@ -148,19 +148,22 @@ def _share_a_few_lambda_environments() -> None:
         lambda_svc._execute_function_provided_warm,
         stepfunctions._invoke_resource_with_timeout,
     )
-    free: dict[str, threading.Semaphore] = defaultdict(
-        lambda: threading.Semaphore(ENVIRONMENTS_A_FUNCTION)
-    )
+
+    def a_few() -> threading.Semaphore:
+        return threading.Semaphore(ENVIRONMENTS_A_FUNCTION)
+
+    in_calls: dict[str, threading.Semaphore] = defaultdict(a_few)
+    in_states: dict[str, threading.Semaphore] = defaultdict(a_few)
 
     def executed(function: dict[str, Any], *args: Any) -> Any:
         config = function.get("config") or function
-        with free[config["FunctionName"]]:
+        with in_calls[config["FunctionName"]]:
             return execute(function, *args)
 
     def ran(resource: str, arguments: Any, timeout_s: float) -> Any:
         if resource != "arn:aws:states:::lambda:invoke":
             return run(resource, arguments, timeout_s)
-        with free[f"{arguments['FunctionName']} in a state"]:
+        with in_states[arguments["FunctionName"]]:
             return run(resource, arguments, timeout_s)
 
     lambda_svc._execute_function_provided_warm = executed

@@ -10,7 +10,7 @@ Values = NDArray[np.float64]
 
 _ROUNDING = 1e-6  # of a distance times m n, which is a whole number where samples have that size
 _SMALLEST = 5e-324  # a float above 0
-_SMALL = math.log(1e-200)  # what can still be divided by
+_LOG_SMALL = math.log(1e-200)  # what can still be divided by
 
 
 def two_sample(a: Values, b: Values) -> tuple[float, float]:
@@ -82,22 +82,22 @@ def _tail(m: int, n: int, distance: int) -> float:
     first = np.maximum(0, (middle - distance) // n + 1).tolist()
     last = np.minimum(m, (middle + distance - 1) // n).tolist()
     up, across = m / (m + n), n / (m + n)
-    powers: Values = np.power(up, np.arange(min(m + 1, int(_SMALL / math.log(up)))))
-    left = _Left()
+    powers: Values = np.power(up, np.arange(min(m + 1, int(_LOG_SMALL / math.log(up)))))
+    exits = _Exits()
     inside: Values = np.power(up, np.arange(last[0] + 1))
     for j in range(n + 1):
         if j:
             entering = across * inside
-            fallen = min(first[j], last[j - 1] + 1) - first[j - 1]
-            left.add(first[j - 1], j, entering[:fallen])
+            fallen = min(first[j] - first[j - 1], len(entering))
+            exits.add(first[j - 1], j, entering[:fallen])
             if fallen == len(entering):
                 break
             inside = np.zeros(last[j] - first[j] + 1)
             inside[: len(entering) - fallen] = entering[fallen:]
             _rise(inside, powers)
         if last[j] < m:
-            left.add(last[j] + 1, j, up * inside[-1:])
-    return left.probability(m, n)
+            exits.add(last[j] + 1, j, up * inside[-1:])
+    return exits.probability(m, n)
 
 
 def _rise(column: Values, powers: Values) -> None:
@@ -113,7 +113,7 @@ def _rise(column: Values, powers: Values) -> None:
         piece[:] = scale * np.cumsum(piece / scale)
 
 
-class _Left:
+class _Exits:
     """Where walks have left the band, with the probability of each of these places."""
 
     def __init__(self) -> None:
