@@ -36,8 +36,8 @@ def lint(_: Context) -> None:
 @friendly
 def test(_: Context, only: str = "") -> None:
     """Run the tests: unit, integration, Terraform's, end to end."""
-    # Three processes keep two processors busy: the longest stories wait half of their time.
-    run(f"pytest -n 3 {f'tests/{only}' if only else 'tests'}")
+    # Four processes keep two processors busy: the longest stories wait half of their time.
+    run(f"pytest -n 4 {f'tests/{only}' if only else 'tests'}")
 
 
 @task(help={"env": ENV_HELP, "check": "write nothing, and end in 1 where a page differs"})

@@ -270,10 +270,11 @@ class LocalCloud:
         look: Callable[[], Any], is_enough: Callable[[Any], Any] = bool, within_s: float = WAIT_S
     ) -> Any:
         """What `look` sees once it is enough. Fails when that takes too long."""
-        deadline = time.monotonic() + within_s
+        began = time.monotonic()
         while not is_enough(seen := look()):
-            assert time.monotonic() < deadline, f"still {seen!r}"
-            time.sleep(0.02)
+            waited = time.monotonic() - began
+            assert waited < within_s, f"still {seen!r}"
+            time.sleep(min(0.02 + waited / 20, 0.25))  # what takes long need not be seen at once
         return seen
 
 
