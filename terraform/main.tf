@@ -29,6 +29,7 @@ locals {
     failures_rule    = "arn:aws:events:${local.here}:rule/${local.prefix}-failures"
     failures_alarm   = "arn:aws:cloudwatch:${local.here}:alarm:${local.prefix}-executions-failed"
     alarm_topic      = "arn:aws:sns:${local.here}:${local.prefix}-alarms"
+    pages_topic      = "arn:aws:sns:${local.here}:${local.prefix}-pages"
     function         = { for name in local.functions : name => "arn:aws:lambda:${local.here}:function:${local.prefix}-${name}" }
     function_logs    = { for name in local.functions : name => "arn:aws:logs:${local.here}:log-group:/aws/lambda/${local.prefix}-${name}" }
     # SageMaker writes names in ARNs in lower case.

@@ -36,7 +36,9 @@ def run(_: Context, source: str, env: str = DEFAULT_ENV, wait: bool = True) -> N
     if not wait:
         return
     with screen.step("classify", "Classify") as step:
-        ended = batch_module.follow(environment, provisioned.outputs, batch.id, step.progress)
+        ended = batch_module.follow(
+            environment, provisioned.outputs, provisioned.bucket, batch.id, step.progress
+        )
         step.result = f"{ended.classified:,} of {ended.total:,}, {ended.failed:,} failed"
     _tell(environment.command("redrive"), provisioned, screen, ended)
 
@@ -51,7 +53,10 @@ def status(_: Context, id: str | None = None, env: str = DEFAULT_ENV) -> None:
     if not ids:
         screen.print(f"There is no batch yet: {environment.command('batch SOURCE')}")
         return
-    states = [batch_module.state(environment, provisioned.outputs, item) for item in ids]
+    states = [
+        batch_module.state(environment, provisioned.outputs, provisioned.bucket, item)
+        for item in ids
+    ]
     screen.table(
         *("Batch", "Status", "Classified", "Failed", "Of", "Seconds"),
         rows=[

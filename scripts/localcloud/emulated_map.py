@@ -1,5 +1,5 @@
-"""Distributed Map as AWS runs it: children with a name and variables of their own, limits, and
-results in S3.
+"""Distributed Map as AWS runs it: children with a name and variables of their own, groups of items,
+limits, and results in S3.
 
 ministack 1.5.33 reads the fields of a Distributed Map as JSONPath only, gives its children the
 execution id and the variables of their parent, starts every child whatever has failed already,
@@ -12,6 +12,7 @@ import threading
 import uuid
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from typing import Any
 
 from ministack.core.responses import now_iso
@@ -42,16 +43,17 @@ def _run(
         return stepfunctions._apply_jsonata_template(value, given, context)
 
     items = _items(state, filled, effective, context)
-    run = _begin(state, execution, len(items))
+    groups = _groups(items, state)
+    run = _begin(state, execution, len(items), len(groups))
     finished = _Finished(run, state)
     with ThreadPoolExecutor(run["maxConcurrency"] or AT_ONCE) as pool:
 
-        def work(item: Any) -> None:
+        def work(group: _Group) -> None:
             if execution["status"] == "RUNNING" and not finished.is_given_up:
-                finished.add(_classify(run, processor, item, context, finished.count))
+                finished.add(_run_child(run, processor, group, context, finished.count))
 
         # In the context of the request: it says whose account this is.
-        for job in [pool.submit(contextvars.copy_context().run, work, item) for item in items]:
+        for job in [pool.submit(contextvars.copy_context().run, work, group) for group in groups]:
             job.result()
     run.update(status="FAILED" if finished.is_given_up else "SUCCEEDED", stopDate=now_iso())
     outputs = (child.get("Output") for child in finished.children)
@@ -85,11 +87,29 @@ class _Finished:
             if 100 * counts["failed"] > self._tolerated_percent * counts["total"]:
                 self.is_given_up = True
 
-    def count(self, before: str, after: str) -> None:
+    def count(self, items: int, before: str, after: str) -> None:
+        """Note that one child, with so many items, has changed its status."""
         with self._lock:
-            for counts in (self._run["itemCounts"], self._run["executionCounts"]):
-                counts[before] -= 1
-                counts[after] += 1
+            for counted, number in (("itemCounts", items), ("executionCounts", 1)):
+                self._run[counted][before] -= number
+                self._run[counted][after] += number
+
+
+@dataclass(frozen=True)
+class _Group:
+    """What one child is given, and how many items that is."""
+
+    given: Any
+    items: int
+
+
+def _groups(items: list[Any], state: Mapping[str, Any]) -> list[_Group]:
+    """Each item by itself, or as many together as `ItemBatcher` says."""
+    if not (batcher := state.get("ItemBatcher")):
+        return [_Group(item, 1) for item in items]
+    size = int(batcher["MaxItemsPerBatch"])
+    parts = [items[start : start + size] for start in range(0, len(items), size)]
+    return [_Group({"Items": part}, len(part)) for part in parts]
 
 
 def _items(
@@ -104,13 +124,18 @@ def _items(
     return items
 
 
-def _begin(state: Mapping[str, Any], execution: Mapping[str, Any], total: int) -> dict[str, Any]:
+def _begin(
+    state: Mapping[str, Any], execution: Mapping[str, Any], items: int, groups: int
+) -> dict[str, Any]:
     """The Map Run that DescribeMapRun tells of."""
     *_, region, account, _, machine = execution["stateMachineArn"].split(":")
     label = state.get("Label") or str(uuid.uuid4())
     here = f"arn:aws:states:{region}:{account}"
     kinds = ("running", "succeeded", "failed", "timedOut", "aborted", "resultsWritten")
-    counts = {"total": total, "pending": total, **dict.fromkeys(kinds, 0)}
+
+    def counts(total: int) -> dict[str, int]:
+        return {"total": total, "pending": total, **dict.fromkeys(kinds, 0)}
+
     run = {
         "mapRunArn": f"{here}:mapRun:{machine}/{label}:{uuid.uuid4()}",
         "executionArn": execution["executionArn"],
@@ -119,8 +144,8 @@ def _begin(state: Mapping[str, Any], execution: Mapping[str, Any], total: int) -
         "maxConcurrency": int(state.get("MaxConcurrency") or 0),
         "toleratedFailurePercentage": float(state.get("ToleratedFailurePercentage", 0)),
         "toleratedFailureCount": 0,
-        "itemCounts": counts,
-        "executionCounts": dict(counts),
+        "itemCounts": counts(items),
+        "executionCounts": counts(groups),
         "redriveCount": 0,
         "_stateMachineArn": f"{here}:stateMachine:{machine}/{label}",
         "_children": f"{here}:express:{machine}/{label}:{execution['name']}",
@@ -129,18 +154,18 @@ def _begin(state: Mapping[str, Any], execution: Mapping[str, Any], total: int) -
     return run
 
 
-def _classify(
+def _run_child(
     run: Mapping[str, Any],
     processor: Mapping[str, Any],
-    item: Any,
+    group: _Group,
     context: Mapping[str, Any],
-    count: Callable[[str, str], None],
+    count: Callable[[int, str, str], None],
 ) -> Child:
     """Run one child to its end. It is kept by nobody: AWS cannot list Express executions either."""
     name, began = str(uuid.uuid4()), now_iso()
     child: Child = {
         "ExecutionArn": f"{run['_children']}:{name}",
-        "Input": json.dumps(item),
+        "Input": json.dumps(group.given),
         "InputDetails": {"Included": True},
         "Name": name,
         "StartDate": began,
@@ -150,7 +175,7 @@ def _classify(
         "QueryLanguage": context["QueryLanguage"],
         "Execution": {
             "Id": child["ExecutionArn"],
-            "Input": item,
+            "Input": group.given,
             "Name": name,
             "StartTime": began,
         },
@@ -158,10 +183,10 @@ def _classify(
         "variables": {},
     }
     record = {"status": "RUNNING", "events": [], "executionArn": child["ExecutionArn"]}
-    count("pending", "running")
+    count(group.items, "pending", "running")
     try:
         output = stepfunctions._run_sub_machine(
-            processor["States"], processor["StartAt"], item, record, own
+            processor["States"], processor["StartAt"], group.given, record, own
         )
         child |= {"Status": "SUCCEEDED", "Output": json.dumps(output)}
     except Exception as error:
@@ -169,7 +194,7 @@ def _classify(
             error = stepfunctions._ExecutionError("States.Runtime", str(error))
         child |= {"Status": "FAILED", "Error": error.error, "Cause": error.cause}
     child["StopDate"] = now_iso()
-    count("running", child["Status"].lower())
+    count(group.items, "running", child["Status"].lower())
     return child
 
 
@@ -179,13 +204,17 @@ def _write(
     run: dict[str, Any],
     children: list[Child],
 ) -> dict[str, Any]:
-    """A file for each way to end, and a manifest of them; what failed keeps all that is known."""
+    """A file for each way to end, and a manifest of them; what failed keeps all that is known.
+
+    Transformation is COMPACT or FLATTEN: outputs alone, or what is in them where they are lists.
+    """
     folder = f"{where['Prefix'].rstrip('/')}/{uuid.uuid4()}"
     files: dict[str, list[dict[str, Any]]] = {"FAILED": [], "PENDING": [], "SUCCEEDED": []}
     for status in ("SUCCEEDED", "FAILED"):
-        is_compact = status == "SUCCEEDED" and config.get("Transformation") == "COMPACT"
         ended = [child for child in children if child["Status"] == status]
-        lines = [child["Output"] if is_compact else json.dumps(child) for child in ended]
+        lines = [json.dumps(child) for child in ended]
+        if status == "SUCCEEDED":
+            lines = [line for child in ended for line in _outputs(child, config["Transformation"])]
         if lines:
             text = _joined(lines, config["OutputType"])
             key = f"{folder}/{status}_0.{config['OutputType'].lower()}"
@@ -197,11 +226,19 @@ def _write(
     }
     key = f"{folder}/manifest.json"
     _put(where["Bucket"], key, json.dumps(manifest))
-    run["itemCounts"]["resultsWritten"] = run["executionCounts"]["resultsWritten"] = len(children)
+    for counts in (run["itemCounts"], run["executionCounts"]):
+        counts["resultsWritten"] = counts["succeeded"] + counts["failed"]
     return {
         "MapRunArn": run["mapRunArn"],
         "ResultWriterDetails": {"Bucket": where["Bucket"], "Key": key},
     }
+
+
+def _outputs(child: Child, transformation: str) -> list[str]:
+    output = json.loads(child["Output"])
+    if transformation == "FLATTEN" and isinstance(output, list):
+        return [json.dumps(item) for item in output]
+    return [child["Output"]]
 
 
 def _joined(lines: list[str], output_type: str) -> str:

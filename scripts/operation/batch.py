@@ -1,7 +1,8 @@
 """Classify many pictures: write down which have no decision yet, start, follow, and sum up.
 
 What is in `batches/ID/` of the artefact bucket: `batch.json` (what was asked), `pending.jsonl` (the
-input of each execution), `results/` (what Step Functions writes: JSON Lines), `summary.json`.
+workflow's input for each picture), `results/` (what Step Functions writes: JSON Lines),
+`summary.json` (written by whoever first asks what came of it).
 """
 
 import itertools
@@ -10,7 +11,7 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from typing import IO, Any
 
@@ -27,6 +28,7 @@ POLL_S = 1.0
 FAILURES_LISTED = 100
 _ASKED_AT_ONCE = 1_000  # pictures whose decisions are looked up together
 _RUNNING = "RUNNING"
+_MOST_FAILED = "MostFailed"  # terraform/modules/workflow/batch.asl.json
 
 Say = Callable[[str], None]
 Progress = Callable[[int, int, str], None]
@@ -48,7 +50,10 @@ class Batch:
 
 @dataclass(frozen=True)
 class State:
-    """How far a batch is: how many are classified, failed, and to be classified in all."""
+    """How far a batch is: how many are classified, failed, and to be classified in all.
+
+    While it runs, a picture that failed alone in its group counts as classified: only results tell.
+    """
 
     id: str
     status: str
@@ -140,7 +145,9 @@ def latest(environment: Environment, outputs: Mapping[str, Any], limit: int = 10
     return [item["name"] for item in found[:limit]]
 
 
-def state(environment: Environment, outputs: Mapping[str, Any], batch_id: str) -> State:
+def state(
+    environment: Environment, outputs: Mapping[str, Any], artifacts: Bucket, batch_id: str
+) -> State:
     """How far a batch is. Raises UserError when there is none of this id."""
     stepfunctions = environment.client("stepfunctions")
     arn = f"{machine_of(outputs).replace(':stateMachine:', ':execution:')}:{batch_id}"
@@ -155,24 +162,30 @@ def state(environment: Environment, outputs: Mapping[str, Any], batch_id: str) -
     counts: Mapping[str, int] = {}
     if runs:
         counts = stepfunctions.describe_map_run(mapRunArn=runs[0]["mapRunArn"])["itemCounts"]
-    failed = sum(counts.get(kind, 0) for kind in ("failed", "timedOut", "aborted"))
     until = found.get("stopDate") or datetime.now(UTC)
-    return State(
+    now = State(
         id=batch_id,
         status=found["status"],
         classified=counts.get("succeeded", 0),
-        failed=failed,
+        failed=sum(counts.get(kind, 0) for kind in ("failed", "timedOut", "aborted")),
         total=counts.get("total", 0),
         started_at=found["startDate"],
         seconds=round((until - found["startDate"]).total_seconds(), 1),
     )
+    if now.is_running or (summed := _summary(artifacts, now)) is None:
+        return now
+    return replace(now, classified=sum(summed["decisions"].values()), failed=summed["failed"])
 
 
 def follow(
-    environment: Environment, outputs: Mapping[str, Any], batch_id: str, progress: Progress
+    environment: Environment,
+    outputs: Mapping[str, Any],
+    artifacts: Bucket,
+    batch_id: str,
+    progress: Progress,
 ) -> State:
     """Wait until a batch has ended."""
-    while (now := state(environment, outputs, batch_id)).is_running:
+    while (now := state(environment, outputs, artifacts, batch_id)).is_running:
         progress(now.classified + now.failed, now.total, f"{now.failed} failed")
         time.sleep(POLL_S)
     return now
@@ -181,21 +194,35 @@ def follow(
 def summary(artifacts: Bucket, ended: State) -> dict[str, Any]:
     """What came of a batch that has ended, read from its results; kept beside them.
 
-    `missing` is what has neither a result nor a failure: the batch was stopped or given up.
+    `missing` is what has neither a result nor a failure: the batch was stopped or given up. Raises
+    UserError when it has been forgotten what was asked.
     """
+    if (found := _summary(artifacts, ended)) is None:
+        folder = artifacts.uri(f"{BATCHES}/{ended.id}")
+        raise UserError(f"{folder}/batch.json is gone: nobody knows what was asked.")
+    return found
+
+
+def _summary(artifacts: Bucket, ended: State) -> dict[str, Any] | None:
     folder = f"{BATCHES}/{ended.id}"
     if document := artifacts.read_json(f"{folder}/summary.json"):
         return dict(document)
     if (asked := artifacts.read_json(f"{folder}/batch.json")) is None:
-        raise UserError(f"{artifacts.uri(folder)}/batch.json is gone: nobody knows what was asked.")
+        return None
     files = _result_files(artifacts, folder)
     decisions: Counter[str] = Counter()
     labels: Counter[str] = Counter()
-    for result in _documents(artifacts, files["SUCCEEDED"]):
-        decisions[result["decision"]] += 1
-        if result["decision"] == "accepted":
-            labels[result["label"]] += 1
-    failures = [_failure(child) for child in _documents(artifacts, files["FAILED"])]
+    errors: Counter[str] = Counter()
+    failures: list[dict[str, str]] = []
+    for outcome in _outcomes(artifacts, files):
+        if failed := outcome.get("failed"):
+            errors[failed["error"]] += 1
+            if len(failures) < FAILURES_LISTED:
+                failures.append(_failure(failed))
+            continue
+        decisions[outcome["decision"]] += 1
+        if outcome["decision"] == "accepted":
+            labels[outcome["label"]] += 1
     found = {
         "batch": ended.id,
         "source": asked["source"],
@@ -205,10 +232,10 @@ def summary(artifacts: Bucket, ended: State) -> dict[str, Any]:
         "decided_before": asked["decided"],
         "decisions": dict(decisions),
         "accepted_labels": dict(labels),
-        "failed": len(failures),
-        "errors": dict(Counter(failure["error"] for failure in failures)),
-        "failures": failures[:FAILURES_LISTED],
-        "missing": asked["asked"] - asked["decided"] - decisions.total() - len(failures),
+        "failed": errors.total(),
+        "errors": dict(errors),
+        "failures": failures,
+        "missing": asked["asked"] - asked["decided"] - decisions.total() - errors.total(),
         "results": [artifacts.uri(key) for key in files["SUCCEEDED"]],
         "failed_results": [artifacts.uri(key) for key in files["FAILED"]],
     }
@@ -250,12 +277,32 @@ def _documents(artifacts: Bucket, keys: Iterable[str]) -> Iterator[dict[str, Any
         yield from (json.loads(line) for line in body.iter_lines() if line.strip())
 
 
-def _failure(child: Mapping[str, Any]) -> dict[str, str]:
-    """Which picture failed, and why. `Input` is text, as AWS writes it."""
-    given = child["Input"]
-    given = json.loads(given) if isinstance(given, str) else given
-    cause = " ".join(plain_cause(child.get("Cause") or "").split())
-    return {"key": given["s3_key"], "error": child.get("Error", "unknown"), "cause": cause[:200]}
+def _outcomes(artifacts: Bucket, files: Mapping[str, list[str]]) -> Iterator[dict[str, Any]]:
+    """What became of each picture: a decision, or why it `failed`."""
+    yield from _documents(artifacts, files["SUCCEEDED"])
+    for group in _documents(artifacts, files["FAILED"]):
+        yield from _outcomes_of_failed(group)
+
+
+def _outcomes_of_failed(group: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    """Those of a group that failed. `Input` is text, as AWS writes it."""
+    given = group["Input"]
+    items = (json.loads(given) if isinstance(given, str) else given)["Items"]
+    error, cause = group.get("Error", "unknown"), group.get("Cause") or ""
+    if error != _MOST_FAILED:
+        for item in items:
+            yield {"failed": {"s3_key": item["s3_key"], "error": error, "cause": cause}}
+        return
+    for item, outcome in zip(items, json.loads(cause), strict=True):
+        if failed := outcome.get("failed"):
+            outcome = {"failed": {**failed, "s3_key": item["s3_key"]}}
+        yield outcome
+
+
+def _failure(failed: Mapping[str, str]) -> dict[str, str]:
+    """Which picture failed, and why."""
+    cause = " ".join(plain_cause(failed.get("cause", "")).split())
+    return {"key": failed["s3_key"], "error": failed["error"], "cause": cause[:200]}
 
 
 def _executions(

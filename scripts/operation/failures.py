@@ -1,6 +1,7 @@
 """What waits in the failure queue: inputs of failed executions, and events that started none."""
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -12,6 +13,8 @@ UNDELIVERED = "Undelivered"
 UNREADABLE = "Unreadable"
 COLUMNS = ("Failed at (UTC)", "Picture", "Error", "Cause")
 _SHOWN_CHARACTERS = 100
+# How a function's error begins; a long one may be cut off before its JSON is complete.
+_MESSAGE = re.compile(r'\{"errorMessage": *"((?:[^"\\]|\\.)*)')
 
 
 @dataclass(frozen=True)
@@ -47,8 +50,10 @@ def _of_execution(message: Message, body: Mapping[str, Any]) -> Failure:
 
 
 def plain_cause(cause: str) -> str:
-    """The message of an error; a function's comes as JSON, with its stack trace."""
+    """The message of an error; a function's comes as JSON, which may be cut off."""
     try:
+        if cut_off := _MESSAGE.match(cause):
+            return str(json.loads(f'"{cut_off[1]}"'))
         return str(json.loads(cause)["errorMessage"])
     except (ValueError, LookupError, TypeError):
         return cause

@@ -6,6 +6,7 @@ AWS's own validation needs an account, and the well-known linters know JSONPath 
 
 import json
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -41,6 +42,8 @@ def machines(definition: Definition) -> Iterator[Definition]:
 def problems(definition: Definition) -> list[str]:
     """What is wrong with a definition, a sentence each; nothing when it is sound."""
     found = [f"{text}: {why}" for text in _texts(definition) if (why := _mistake(text))]
+    names = Counter(name for machine in machines(definition) for name in machine["States"])
+    found += [f"{name}: {n} states have this name" for name, n in names.items() if n > 1]
     for machine in machines(definition):
         found += _problems_of_flow(machine)
         for name, state in machine["States"].items():
@@ -94,7 +97,7 @@ def _problems_of_task(state: Mapping[str, Any]) -> Iterator[str]:
             yield "its retries come all at once, without JitterStrategy FULL"
         if "States.ALL" in retrier["ErrorEquals"]:
             yield "it retries what cannot heal, with States.ALL"
-    if "States.ALL" not in state.get("Catch", [{}])[-1].get("ErrorEquals", []):
+    if "States.ALL" not in (state.get("Catch") or [{}])[-1].get("ErrorEquals", []):
         yield "its last Catch does not take every error"
 
 

@@ -16,6 +16,7 @@ variables {
     review_queue     = "arn:aws:sqs:us-east-1:123456789012:review"
     failures_queue   = "arn:aws:sqs:us-east-1:123456789012:failures"
     alarm_topic      = "arn:aws:sns:us-east-1:123456789012:alarms"
+    pages_topic      = "arn:aws:sns:us-east-1:123456789012:pages"
     upload_rule      = "arn:aws:events:us-east-1:123456789012:rule/uploads"
   }
   environment = "test"
@@ -80,7 +81,7 @@ run "the_account_uses_the_key_through_a_service_for_this_environments_things_alo
       }
       UseThroughSns = {
         StringEquals = { "kms:CallerAccount" = "123456789012", "kms:ViaService" = "sns.us-east-1.amazonaws.com" }
-        StringLike   = { "kms:EncryptionContext:aws:sns:topicArn" = ["arn:aws:sns:us-east-1:123456789012:alarms"] }
+        StringLike   = { "kms:EncryptionContext:aws:sns:topicArn" = ["arn:aws:sns:us-east-1:123456789012:alarms", "arn:aws:sns:us-east-1:123456789012:pages"] }
       }
       UseThroughDynamodb = {
         StringEquals = { "kms:CallerAccount" = "123456789012", "kms:ViaService" = "dynamodb.us-east-1.amazonaws.com" }

@@ -79,7 +79,7 @@ run "every_role_is_bounded_and_trusts_one_service_on_behalf_of_this_account_alon
       filter    = ["arn:aws:lambda:us-east-1:123456789012:function:filter", "arn:aws:lambda:us-east-1:123456789012:function:filter:*"]
       monitor   = ["arn:aws:lambda:us-east-1:123456789012:function:monitor", "arn:aws:lambda:us-east-1:123456789012:function:monitor:*"]
       workflow  = ["arn:aws:states:us-east-1:123456789012:stateMachine:classify"]
-      batch     = ["arn:aws:states:us-east-1:123456789012:stateMachine:batch"]
+      batch     = ["arn:aws:states:us-east-1:123456789012:stateMachine:batch", "arn:aws:states:us-east-1:123456789012:stateMachine:batch/*"]
       reporter  = ["arn:aws:states:us-east-1:123456789012:stateMachine:failure-report"]
       events    = ["arn:aws:events:us-east-1:123456789012:rule/uploads", "arn:aws:events:us-east-1:123456789012:rule/failures"]
       sagemaker = ["arn:aws:sagemaker:us-east-1:123456789012:*"]

@@ -267,20 +267,65 @@ run "a_batch_runs_the_workflow_itself_within_its_limits" {
   }
 
   assert {
-    condition = jsondecode(aws_sfn_state_machine.batch.definition).States["Classify all"].ItemProcessor == {
-      ProcessorConfig = { Mode = "DISTRIBUTED", ExecutionType = "EXPRESS" }
-      StartAt         = jsondecode(aws_sfn_state_machine.classify.definition).StartAt
-      States          = jsondecode(aws_sfn_state_machine.classify.definition).States
+    condition = {
+      for name, state in jsondecode(aws_sfn_state_machine.batch.definition).States["Classify all"].ItemProcessor.States["Classify each"].ItemProcessor.States :
+      name => state if jsondecode(aws_sfn_state_machine.classify.definition).States[name].Type != "Fail"
+      } == {
+      for name, state in jsondecode(aws_sfn_state_machine.classify.definition).States :
+      name => state if state.Type != "Fail"
     }
-    error_message = "Its children must be the workflow, and nothing else."
+    error_message = "Each photograph must take the workflow itself, and nothing else."
+  }
+
+  assert {
+    condition = length(distinct(concat(
+      keys(jsondecode(aws_sfn_state_machine.batch.definition).States),
+      keys(jsondecode(aws_sfn_state_machine.batch.definition).States["Classify all"].ItemProcessor.States),
+      keys(jsondecode(aws_sfn_state_machine.classify.definition).States),
+      ))) == sum([
+      length(jsondecode(aws_sfn_state_machine.batch.definition).States),
+      length(jsondecode(aws_sfn_state_machine.batch.definition).States["Classify all"].ItemProcessor.States),
+      length(jsondecode(aws_sfn_state_machine.classify.definition).States),
+    ])
+    error_message = "Step Functions refuses a machine in which two states have one name, wherever they are."
+  }
+
+  assert {
+    condition     = length(regexall("\"Type\":\"Fail\"", jsonencode(jsondecode(aws_sfn_state_machine.batch.definition).States["Classify all"].ItemProcessor.States["Classify each"]))) == 0
+    error_message = "No photograph that fails may end the others of its group."
+  }
+
+  assert {
+    condition     = alltrue([for name in ["Failed", "Not kept", "Not confirmed"] : startswith(jsondecode(aws_sfn_state_machine.batch.definition).States["Classify all"].ItemProcessor.States["Classify each"].ItemProcessor.States[name].Output.failed.cause, "{% $substring(")])
+    error_message = "What a group hands on must stay below 256 KB."
   }
 
   assert {
     condition = alltrue([
-      for name, value in { MaxConcurrency = 50, ToleratedFailurePercentage = 3 } :
-      jsondecode(aws_sfn_state_machine.batch.definition).States["Classify all"][name] == value
+      for name, value in { MaxConcurrency = 2, ToleratedFailurePercentage = 3, ItemBatcher = { MaxItemsPerBatch = 20 } } :
+      jsonencode(jsondecode(aws_sfn_state_machine.batch.definition).States["Classify all"][name]) == jsonencode(value)
     ])
-    error_message = "It must respect its limits."
+    error_message = "It must respect its limits: 50 photographs at a time are 2 groups of 20, which is not more."
+  }
+}
+
+run "a_batch_of_few_at_a_time_has_smaller_groups" {
+  command = plan
+
+  module {
+    source = "./modules/workflow"
+  }
+
+  variables {
+    batch_limits = { concurrency = 4, tolerated_failures_percent = 3 }
+  }
+
+  assert {
+    condition = alltrue([
+      for name, value in { MaxConcurrency = 1, ItemBatcher = { MaxItemsPerBatch = 4 } } :
+      jsonencode(jsondecode(aws_sfn_state_machine.batch.definition).States["Classify all"][name]) == jsonencode(value)
+    ])
+    error_message = "A group is classified all at once, within an Express execution's five minutes."
   }
 }
 

@@ -99,9 +99,9 @@ def _ids(s3: Any, summary: dict[str, Any]) -> list[str]:
     for uri in summary["results"]:
         bucket, _, key = uri.removeprefix("s3://").partition("/")
         for line in s3.get_object(Bucket=bucket, Key=key)["Body"].iter_lines():
-            image = json.loads(line)["image"]
-            name = f"{image['s3_key']}\n{image['version_id']}"
-            found.append(hashlib.sha256(name.encode()).hexdigest())
+            if image := json.loads(line).get("image"):
+                name = f"{image['s3_key']}\n{image['version_id']}"
+                found.append(hashlib.sha256(name.encode()).hexdigest())
     return found
 
 

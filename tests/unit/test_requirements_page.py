@@ -17,8 +17,8 @@ PAGE = (DOCS / "aws-requirements.md").read_text()
 POLICIES = ("provision", "operate", "scale")
 MANAGED_POLICY_CHARACTERS = 6144  # IAM's limit, which does not count white space
 LONGEST = {
-    "PREFIX": "scones-production01",
-    "PROJECT": "scones",
+    "PREFIX": "sconesbakery-production01",
+    "PROJECT": "sconesbakery",
     "ENVIRONMENT": "production01",
     "REGION": "ap-southeast-1",
     "ACCOUNT": "123456789012",

@@ -1,7 +1,7 @@
 # Who may use the key, for what. In a key policy the resource "*" is the key itself.
 #
 # People and roles of the account use it through S3, SQS, SNS and DynamoDB only, and only for this
-# environment's buckets, queues, topic and table, which each service names in the encryption context.
+# environment's buckets, queues, topics and table, which each service names in the encryption context.
 # There they need no permission of their own, as with the keys that AWS manages: what they may read and
 # write is said once, where it always was (modules/identity for our roles), and somebody who may
 # upload a photograph need not know that there is a key. Naming the roles here would say it twice,
@@ -35,7 +35,7 @@ locals {
     }
     sns = {
       actions = ["kms:GenerateDataKey", "kms:Decrypt"]
-      context = { "aws:sns:topicArn" = [var.arns.alarm_topic] }
+      context = { "aws:sns:topicArn" = [var.arns.alarm_topic, var.arns.pages_topic] }
     }
     dynamodb = {
       actions = local.encrypt_and_decrypt

@@ -22,5 +22,6 @@ variable "arns" {
     review_queue     = string
     failures_queue   = string
     alarm_topic      = string
+    pages_topic      = string
   })
 }

@@ -7,7 +7,8 @@ locals {
     { for name, arn in var.arns.function : name => { service = "lambda.amazonaws.com", source_arns = [arn, "${arn}:*"] } },
     {
       workflow = { service = "states.amazonaws.com", source_arns = [var.arns.state_machine] }
-      batch    = { service = "states.amazonaws.com", source_arns = [var.arns.batch] }
+      # The children of a Distributed Map are executions of the machine's ARN with the Map's label.
+      batch    = { service = "states.amazonaws.com", source_arns = [var.arns.batch, "${var.arns.batch}/*"] }
       reporter = { service = "states.amazonaws.com", source_arns = [var.arns.failure_report] }
       events   = { service = "events.amazonaws.com", source_arns = [var.arns.upload_rule, var.arns.failures_rule] }
       # Jobs and endpoints are named after the role exists.

@@ -1,22 +1,52 @@
-# Many photographs at once: a Standard execution whose children are the very workflow above. There is
-# one definition; here it is embedded.
+# Many photographs at once: a Standard execution whose children classify a group each, with the very
+# workflow above. There is one definition; here it is embedded.
 locals {
-  children = {
-    MaxConcurrency             = var.batch_limits.concurrency
-    ToleratedFailurePercentage = var.batch_limits.tolerated_failures_percent
-    ItemProcessor = {
-      ProcessorConfig = { Mode = "DISTRIBUTED", ExecutionType = "EXPRESS" }
-      StartAt         = jsondecode(local.definition).StartAt
-      States          = local.states
-    }
+  # Inline, a Map works on 40 at a time, and an Express execution has five minutes for all.
+  group_size = min(20, var.batch_limits.concurrency)
+
+  # A Fail would end the whole group: in a batch, the failure is the answer of its photograph.
+  states_of_one = {
+    for name, state in local.states : name => merge(
+      { for field, value in state : field => value if state.Type != "Fail" },
+      {
+        for field, value in {
+          Type = "Pass"
+          Output = {
+            failed = {
+              s3_key = "{% $type($input) = 'object' ? $input.s3_key : '' %}"
+              error  = try(state.Error, "")
+              # A state's output ends at 256 KB, and these are those of a whole group.
+              cause = try(replace(state.Cause, "/^{%(.*)%}$/", "{% $$substring($1, 0, 1000) %}"), "")
+            }
+          }
+          Next = "Done"
+        } : field => value if state.Type == "Fail"
+      }
+    )
   }
 
-  template = jsondecode(templatefile("${path.module}/batch.asl.json", { artifacts_bucket = var.artifacts_bucket }))
-
-  batch = jsonencode(merge(local.template, {
-    States = {
-      for name, state in local.template.States : name => merge(state, { for field, value in local.children : field => value if state.Type == "Map" })
+  batch_template = jsondecode(templatefile("${path.module}/batch.asl.json", { artifacts_bucket = var.artifacts_bucket }))
+  all            = local.batch_template.States["Classify all"]
+  group          = local.all.ItemProcessor
+  each = merge(local.group.States["Classify each"], {
+    ItemProcessor = {
+      ProcessorConfig = { Mode = "INLINE" }
+      StartAt         = jsondecode(local.definition).StartAt
+      States          = local.states_of_one
     }
+  })
+
+  batch = jsonencode(merge(local.batch_template, {
+    States = merge(local.batch_template.States, {
+      "Classify all" = merge(local.all, {
+        MaxConcurrency             = floor(var.batch_limits.concurrency / local.group_size)
+        ToleratedFailurePercentage = var.batch_limits.tolerated_failures_percent
+        ItemBatcher                = { MaxItemsPerBatch = local.group_size }
+        ItemProcessor = merge(local.group, {
+          States = merge(local.group.States, { "Classify each" = local.each })
+        })
+      })
+    })
   }))
 }
 

@@ -5,10 +5,11 @@ import re
 
 import pytest
 
+from scripts.security.definition import problems
 from tests.bad_inputs import stripes
 from tests.e2e.client import aws
 from tests.e2e.conftest import Place
-from tests.e2e.world import ARTIFACTS, UPLOADS, Sent, World
+from tests.e2e.world import ARTIFACTS, MACHINE, UPLOADS, Sent, World
 from tests.fuzz.seeds import encoded
 
 PICTURES, FAILING = 24, 1  # no more than the percentage that is tolerated
@@ -45,6 +46,12 @@ def sent(deployed: Place, folder) -> list[Sent]:
     s3 = aws(deployed.cloud, "s3", s3={"addressing_style": "path"})
     found = s3.list_object_versions(Bucket=UPLOADS, Prefix=f"adhoc/{folder.name}/")["Versions"]
     return [Sent(item["Key"], item["VersionId"]) for item in found]
+
+
+def test_the_machine_is_sound_with_the_workflow_in_it(deployed: Place) -> None:
+    arn = MACHINE.removesuffix("classify") + "batch"
+    found = aws(deployed.cloud, "stepfunctions").describe_state_machine(stateMachineArn=arn)
+    assert problems(json.loads(found["definition"])) == []
 
 
 def test_failures_are_listed_and_the_batch_ends_in_1(runs) -> None:
@@ -101,8 +108,11 @@ def test_results_are_json_lines_and_the_summary_names_them(runs, deployed, folde
     (uri,) = summary["results"]
     body = s3.get_object(Bucket=ARTIFACTS, Key=uri.removeprefix(f"s3://{ARTIFACTS}/"))["Body"]
     results = [json.loads(line) for line in body.read().splitlines()]
-    assert len(results) == PICTURES - FAILING
-    assert all(result["image"]["s3_key"].startswith("adhoc/") for result in results)
+    assert len(results) == PICTURES
+    failed = [result["failed"] for result in results if "failed" in result]
+    assert [one["error"] for one in failed] == ["AccessDenied"] * FAILING
+    images = [result.get("image", result.get("failed")) for result in results]
+    assert all(image["s3_key"].startswith("adhoc/") for image in images)
 
 
 def test_its_progress_can_be_asked_for(runs, deployed) -> None:

@@ -33,6 +33,8 @@ PROCESSOR = {
     },
 }
 
+FAILS = {"StartAt": "Failed", "States": {"Failed": PROCESSOR["States"]["Failed"]}}
+
 
 @pytest.fixture
 def stored(monkeypatch):
@@ -59,11 +61,11 @@ def run(monkeypatch, stored):
     }
     context = {"QueryLanguage": "JSONata", "StateMachine": {}, "variables": {}}
 
-    def run(*failing, of=10, **fields):
+    def run(*failing, of=10, processor=PROCESSOR, **fields):
         state = {
             "Type": "Map",
             "Label": "pictures",
-            "ItemProcessor": PROCESSOR,
+            "ItemProcessor": processor,
             "ItemReader": {
                 "Resource": "arn:aws:states:::s3:getObject",
                 "ReaderConfig": {"InputType": "JSONL"},
@@ -79,7 +81,7 @@ def run(monkeypatch, stored):
             s3, "_get_object", lambda bucket, key, *_: (200 if key == "m" else 404, {}, manifest)
         )
         given = {"manifest": "m", "results": "batches/x/results"}
-        return emulated_map._run(state, given, given, PROCESSOR, execution, context)[0]
+        return emulated_map._run(state, given, given, processor, execution, context)[0]
 
     return run
 
@@ -97,6 +99,37 @@ def test_each_child_has_a_name_and_variables_of_its_own(run):
     ids = {output["id"] for output in outputs}
     assert len(ids) == 10
     assert all(":express:many/pictures:x:" in item for item in ids)
+
+
+def test_a_group_of_items_is_one_child_and_its_results_are_flattened(run, stored):
+    each = {
+        "Type": "Map",
+        "Items": "{% $states.input.Items %}",
+        "ItemProcessor": {**PROCESSOR, "ProcessorConfig": {"Mode": "INLINE"}},
+        "End": True,
+    }
+    processor = {"StartAt": "Each", "States": {"Each": each}}
+    batcher = {"MaxItemsPerBatch": 4}
+    writer = {**WRITER, "WriterConfig": {"OutputType": "JSONL", "Transformation": "FLATTEN"}}
+    handed_on = run(processor=processor, ItemBatcher=batcher, ResultWriter=writer)
+    files = json.loads(stored[handed_on["ResultWriterDetails"]["Key"]])["ResultFiles"]
+    results = [json.loads(line) for line in stored[files["SUCCEEDED"][0]["Key"]].splitlines()]
+    assert sorted(result["number"] for result in results) == list(range(10))
+    assert len({result["id"] for result in results}) == 3
+    (told,) = stepfunctions._map_runs.values()
+    assert (told["itemCounts"]["succeeded"], told["executionCounts"]["succeeded"]) == (10, 3)
+
+
+def test_every_item_of_a_group_that_failed_counts_as_failed(run, stored):
+    with pytest.raises(stepfunctions._ExecutionError):
+        run(
+            processor=FAILS,
+            ItemBatcher={"MaxItemsPerBatch": 4},
+            ResultWriter=WRITER,
+            MaxConcurrency=1,
+        )
+    (told,) = stepfunctions._map_runs.values()
+    assert (told["itemCounts"]["failed"], told["executionCounts"]["failed"]) == (4, 1)
 
 
 def test_results_are_written_and_a_manifest_names_the_files(run, stored):

@@ -104,39 +104,75 @@ def test_without_an_endpoint_there_is_no_batch(dev, bucket):
         batch.start(dev, {}, bucket, "anything", lambda _: None)
 
 
-def test_its_state_is_that_of_its_map_run(dev, aws):
-    aws.answers["DescribeExecution"] = {
-        "executionArn": f"{MACHINE}:x",
-        "stateMachineArn": MACHINE,
-        "status": "SUCCEEDED",
-        "startDate": BEGAN,
-        "stopDate": BEGAN + timedelta(minutes=1),
-    }
-    aws.answers["ListMapRuns"] = {"mapRuns": [{"mapRunArn": "arn:run"}]}
-    counts = {"succeeded": 5, "failed": 1, "timedOut": 1, "aborted": 1, "total": 8}
-    aws.answers["DescribeMapRun"] = {"itemCounts": counts}
-    found = batch.state(dev, OUTPUTS, "x")
+@pytest.fixture
+def described(aws):
+    """described(status): an execution of that status, with a Map Run of eight pictures."""
+
+    def describe(status):
+        aws.answers["DescribeExecution"] = {
+            "executionArn": f"{MACHINE}:x",
+            "stateMachineArn": MACHINE,
+            "status": status,
+            "startDate": BEGAN,
+            "stopDate": BEGAN + timedelta(minutes=1),
+        }
+        aws.answers["ListMapRuns"] = {"mapRuns": [{"mapRunArn": "arn:run"}]}
+        counts = {"succeeded": 5, "failed": 1, "timedOut": 1, "aborted": 1, "total": 8}
+        aws.answers["DescribeMapRun"] = {"itemCounts": counts}
+
+    return describe
+
+
+def test_while_it_runs_its_state_is_that_of_its_map_run(dev, bucket, results, described):
+    described("RUNNING")
+    found = batch.state(dev, OUTPUTS, bucket, "20261107-120000")
     assert (found.classified, found.failed, found.total, found.seconds) == (5, 3, 8, 60.0)
+    assert found.is_running
+
+
+def test_when_it_has_ended_its_state_is_that_of_its_results(dev, bucket, results, described):
+    described("SUCCEEDED")
+    found = batch.state(dev, OUTPUTS, bucket, "20261107-120000")
+    assert (found.classified, found.failed, found.total) == (3, 3, 8)
     assert not found.is_running
+
+
+def test_what_nobody_remembers_is_listed_as_its_map_run_ended(dev, bucket, described):
+    described("SUCCEEDED")
+    found = batch.state(dev, OUTPUTS, bucket, "x")
+    assert (found.classified, found.failed) == (5, 3)
+    with pytest.raises(UserError, match=r"batch\.json is gone"):
+        batch.summary(bucket, found)
 
 
 @pytest.fixture
 def results(bucket):
-    """Two results and a failure, as Step Functions writes them."""
+    """What became of eight pictures, as Step Functions writes it.
+
+    Three are of a group in which one failed, two of one in which most did, one of a group that
+    ended before its photographs had an answer; one had a decision before, and one is missing.
+    """
     folder = "batches/20261107-120000"
-    bucket.write_json(f"{folder}/batch.json", {"source": "here", "asked": 5, "decided": 1})
+    bucket.write_json(f"{folder}/batch.json", {"source": "here", "asked": 8, "decided": 1})
     files = {"SUCCEEDED": [], "FAILED": [], "PENDING": []}
+    cut_off = '{"errorMessage": "no answer\\nin time", "stackTr'
+    most_failed = [
+        {"failed": {"error": "Throttled", "cause": "too many"}},
+        {"decision": "review"},
+    ]
     lines = {
         "SUCCEEDED": [
             {"decision": "accepted", "label": "bicycle"},
             {"decision": "review", "label": "motorcycle"},
+            {"failed": {"s3_key": "adhoc/c", "error": "EndpointTimeout", "cause": cut_off}},
         ],
         "FAILED": [
             {
-                "Input": json.dumps({"s3_key": "incoming/c.jpg"}),
-                "Error": "EndpointTimeout",
-                "Cause": '{"errorMessage": "no answer\\nin time"}',
-            }
+                "Input": _items("adhoc/d", "adhoc/e"),
+                "Error": "MostFailed",
+                "Cause": json.dumps(most_failed),
+            },
+            {"Input": _items("adhoc/f"), "Error": "States.Runtime", "Cause": "too large"},
         ],
     }
     for status, found in lines.items():
@@ -147,30 +183,33 @@ def results(bucket):
     bucket.write_json(f"{folder}/results/uuid/manifest.json", {"ResultFiles": files})
 
 
+def _items(*keys):
+    return json.dumps({"Items": [{"s3_key": key} for key in keys]})
+
+
 def test_a_summary_counts_decisions_failures_and_what_is_missing(bucket, results):
     found = batch.summary(bucket, ended())
-    assert found["decisions"] == {"accepted": 1, "review": 1}
+    assert found["decisions"] == {"accepted": 1, "review": 2}
     assert found["accepted_labels"] == {"bicycle": 1}
-    assert found["errors"] == {"EndpointTimeout": 1}
-    (failure,) = found["failures"]
-    assert failure == {
-        "key": "incoming/c.jpg",
-        "error": "EndpointTimeout",
-        "cause": "no answer in time",
-    }
-    assert found["missing"] == 1
+    assert found["errors"] == {"EndpointTimeout": 1, "Throttled": 1, "States.Runtime": 1}
+    assert found["failures"] == [
+        {"key": "adhoc/c", "error": "EndpointTimeout", "cause": "no answer in time"},
+        {"key": "adhoc/d", "error": "Throttled", "cause": "too many"},
+        {"key": "adhoc/f", "error": "States.Runtime", "cause": "too large"},
+    ]
+    assert (found["failed"], found["missing"]) == (3, 1)
     assert bucket.read_json("batches/20261107-120000/summary.json") == found
 
 
 def test_a_summary_in_words_has_every_number(bucket, results):
     first, *others = batch.describe(batch.summary(bucket, ended()))
     assert first == (
-        "5 pictures: 1 had a decision, 4 were to be classified: 1 accepted, 1 review, "
-        "1 failed, 1 missing."
+        "8 pictures: 1 had a decision, 7 were to be classified: 1 accepted, 2 review, "
+        "3 failed, 1 missing."
     )
     assert others[0] == "  EndpointTimeout: 1"
-    assert others[1] == "  incoming/c.jpg: EndpointTimeout: no answer in time"
-    assert others[2].startswith("  results: s3://scones-dev-artifacts/batches/")
+    assert others[3] == "  adhoc/c: EndpointTimeout: no answer in time"
+    assert others[6].startswith("  results: s3://scones-dev-artifacts/batches/")
 
 
 def test_a_batch_that_was_stopped_before_it_wrote_anything_misses_everything(bucket):
@@ -179,7 +218,7 @@ def test_a_batch_that_was_stopped_before_it_wrote_anything_misses_everything(buc
     assert batch.summary(bucket, ended(status="ABORTED"))["missing"] == 4
 
 
-def test_an_unknown_batch_is_a_mistake(dev, aws, aws_error):
+def test_an_unknown_batch_is_a_mistake(dev, bucket, aws, aws_error):
     aws.answers["DescribeExecution"] = aws_error("ExecutionDoesNotExist")
     with pytest.raises(UserError, match=r"There is no batch x: invoke batch\.status --env dev"):
-        batch.state(dev, OUTPUTS, "x")
+        batch.state(dev, OUTPUTS, bucket, "x")

@@ -57,6 +57,14 @@ def test_a_state_that_does_not_exist_is_named(sound: dict[str, Any]) -> None:
     assert problems(sound) == ["Nowhere: there is no such state"]
 
 
+def test_a_name_that_two_states_have_is_a_problem_wherever_they_are(sound: dict[str, Any]) -> None:
+    inner = {"StartAt": "Done", "States": {"Done": {"Type": "Succeed"}}}
+    each = {"Type": "Map", "ItemProcessor": inner, "Next": "Done"}
+    sound["States"]["Each"] = each
+    sound["States"]["Good?"]["Choices"][0]["Next"] = "Each"
+    assert problems(sound) == ["Done: 2 states have this name"]
+
+
 def test_a_start_that_does_not_exist_is_named(sound: dict[str, Any]) -> None:
     sound["StartAt"] = "Begin"
     assert "Begin: there is no such state" in problems(sound)
@@ -136,10 +144,10 @@ def test_an_expression_that_cannot_be_read_is_shown(sound: dict[str, Any], text:
 
 
 def test_states_within_a_state_are_checked_too(sound: dict[str, Any]) -> None:
-    inner = copy.deepcopy(sound)
-    del inner["States"]["Work"]["TimeoutSeconds"]
+    hasty = {**sound["States"]["Work"], "Next": "Worked", "Catch": []}
+    inner = {"StartAt": "Hasty", "States": {"Hasty": hasty, "Worked": {"Type": "Succeed"}}}
     sound["States"]["Done"] = {"Type": "Map", "ItemProcessor": inner, "Next": "Failed"}
-    assert problems(sound) == ["Work: it may take for ever, without TimeoutSeconds"]
+    assert problems(sound) == ["Hasty: its last Catch does not take every error"]
 
 
 def test_placeholders_are_replaced_by_their_names(tmp_path: Path) -> None:
