@@ -13,6 +13,7 @@ from scripts.errors import UserError
 from scripts.security import definition, report, results, toolbox
 from scripts.security.report import Report
 
+WORKFLOWS = ROOT / ".github" / "workflows"
 EXCLUSIONS = ROOT / "scripts" / "security" / "cloudsplaining.yaml"
 # What is installed somewhere: here, in the layer, and in SageMaker's containers.
 PINNED = [
@@ -101,6 +102,27 @@ def risks() -> Report:
     return report.of_cloudsplaining(outputs)
 
 
+def workflows() -> Report:
+    """Run zizmor on GitHub's workflows."""
+    done = toolbox.run("zizmor", "--offline", "--format", "json", str(WORKFLOWS))
+    with _readable("zizmor", done):
+        return report.of_zizmor(done.stdout, len(_workflows()))
+
+
+def schema() -> Report:
+    """Compare GitHub's workflows with their schema, which check-jsonschema brings along."""
+    done = toolbox.run(
+        *("check-jsonschema", "--builtin-schema", "vendor.github-workflows"),
+        *("--output-format", "json", *_workflows()),
+    )
+    with _readable("check-jsonschema", done):
+        return report.of_check_jsonschema(done.stdout, len(_workflows()))
+
+
+def _workflows() -> list[str]:
+    return sorted(str(path) for path in WORKFLOWS.glob("*.yml"))
+
+
 def dependencies() -> Report:
     """Run pip-audit on the pinned dependencies, if its service knows the first one of them."""
     lines = chain.from_iterable(path.read_text("utf-8").splitlines() for path in PINNED)
@@ -146,5 +168,7 @@ ALL: dict[str, tuple[str, Callable[[], Report]]] = {
     "checkov": ("checkov", configuration),
     "parliament": ("parliament", policies),
     "cloudsplaining": ("cloudsplaining", risks),
+    "zizmor": ("zizmor", workflows),
+    "schema": ("GitHub's schema", schema),
     "pip-audit": ("pip-audit", dependencies),
 }

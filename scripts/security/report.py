@@ -76,6 +76,38 @@ def _of_policies(findings: list[str], policies: int) -> Report:
     return Report(f"{policies} policies", findings)
 
 
+def of_zizmor(output: str, workflows: int) -> Report:
+    """From zizmor's JSON, about so many workflows. Raises ValueError for anything else."""
+    findings = []
+    for found in json.loads(output):
+        place = found["locations"][0]
+        path = place["symbolic"]["key"]["Local"]["verbatim_path"]
+        line = place["concrete"]["location"]["start_point"]["row"] + 1
+        findings.append(f"{path}:{line}: {found['ident']}: {found['desc']}")
+    return _of_workflows(findings, workflows)
+
+
+def of_check_jsonschema(output: str, workflows: int) -> Report:
+    """From check-jsonschema's JSON, about so many workflows.
+
+    Raises ValueError for anything else.
+    """
+    answer = json.loads(output)
+    findings = [
+        f"{error['filename']}, {best['path']}: {best['message']}"
+        for error in answer["errors"]
+        if (best := error.get("best_match") or error)
+    ]
+    findings += [error["message"] for error in answer.get("parse_errors", [])]
+    return _of_workflows(findings, workflows)
+
+
+def _of_workflows(findings: list[str], workflows: int) -> Report:
+    if not workflows:
+        return Report(obstacle="there are no workflows")
+    return Report(f"{workflows} workflows", findings)
+
+
 def of_pip_audit(output: str) -> Report:
     """From pip-audit's JSON. Raises ValueError for anything else.
 

@@ -188,6 +188,34 @@ def test_a_mistake_in_a_definition_or_beside_it_is_found(
     ]
 
 
+def test_zizmor_reads_the_workflows_and_asks_no_network(tools: Tools) -> None:
+    def zizmor(arguments: tuple[str, ...]) -> Answer:
+        assert "--offline" in arguments
+        assert arguments[-1].endswith("/.github/workflows")
+        return 0, "[]", ""
+
+    tools["zizmor"] = zizmor
+    assert checks.workflows().checked == "3 workflows"
+
+
+def test_each_workflow_is_compared_with_githubs_schema(tools: Tools) -> None:
+    def check(arguments: tuple[str, ...]) -> Answer:
+        assert "vendor.github-workflows" in arguments
+        files = [Path(word).name for word in arguments if word.endswith(".yml")]
+        assert files == ["deploy.yml", "pull-request.yml", "retrain.yml"]
+        return 0, '{"status": "ok", "errors": []}', ""
+
+    tools["check-jsonschema"] = check
+    assert checks.schema().verdict == "clean"
+
+
+@pytest.mark.parametrize("check", [checks.workflows, checks.schema])
+def test_a_checker_of_workflows_that_breaks_is_an_error(tools: Tools, check: Any) -> None:
+    tools["zizmor"] = tools["check-jsonschema"] = lambda _: (2, "", "no such option")
+    with pytest.raises(UserError, match=r"failed\. no such option"):
+        check()
+
+
 def test_without_any_definition_nothing_is_clean(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

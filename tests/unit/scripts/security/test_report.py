@@ -9,11 +9,13 @@ import pytest
 
 from scripts.security.report import (
     Report,
+    of_check_jsonschema,
     of_checkov,
     of_cloudsplaining,
     of_parliament,
     of_pip_audit,
     of_pytest,
+    of_zizmor,
 )
 
 
@@ -144,3 +146,36 @@ def test_failed_tests_are_findings() -> None:
 
 def test_a_matrix_without_rows_is_not_clean() -> None:
     assert of_pytest("3 passed\n", rows=0).verdict == "could not run"
+
+
+def test_an_audit_of_zizmor_says_workflow_line_and_what() -> None:
+    found = {
+        "ident": "template-injection",
+        "desc": "code injection via template expansion",
+        "locations": [
+            {
+                "symbolic": {"key": {"Local": {"verbatim_path": "workflows/a.yml"}}},
+                "concrete": {"location": {"start_point": {"row": 6, "column": 8}}},
+            }
+        ],
+    }
+    assert of_zizmor(json.dumps([found]), workflows=3).findings == [
+        "workflows/a.yml:7: template-injection: code injection via template expansion"
+    ]
+    assert of_zizmor("[]", workflows=3) == Report("3 workflows", [])
+
+
+def test_a_mistake_in_a_workflow_is_named_as_closely_as_the_schema_can() -> None:
+    best = {"path": "$.jobs.a", "message": "'bogus' was unexpected"}
+    error = {"filename": "a.yml", "path": "$", "message": "not valid", "best_match": best}
+    broken = {"filename": "b.yml", "message": "Failed to parse b.yml"}
+    output = json.dumps({"status": "fail", "errors": [error], "parse_errors": [broken]})
+    assert of_check_jsonschema(output, workflows=2).findings == [
+        "a.yml, $.jobs.a: 'bogus' was unexpected",
+        "Failed to parse b.yml",
+    ]
+
+
+def test_without_any_workflow_nothing_is_clean() -> None:
+    assert of_zizmor("[]", workflows=0).verdict == "could not run"
+    assert of_check_jsonschema('{"errors": []}', workflows=0).verdict == "could not run"

@@ -87,5 +87,7 @@ def test_every_tool_is_pinned_with_its_reason() -> None:
         "setuptools",
         "cloudsplaining",
         "pip-audit",
+        "zizmor",
+        "check-jsonschema",
     }
     assert all("  # " in line for line in pins)
