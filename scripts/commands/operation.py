@@ -1,5 +1,6 @@
 """What is served: single answers, what failed, the report, and removing an upload."""
 
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -14,8 +15,11 @@ from scripts.operation import failures, monitoring, queues, workflow
 from scripts.operation import forget as forget_module
 from scripts.operation import redrive as redrive_module
 from scripts.operation import watch as watch_module
+from scripts.operation.failures import Failure
 from scripts.report import ReportData
 from scripts.serving import deployment
+
+_FAILURES_SHOWN = 1000
 
 
 @task(positional=["photo"], help={"photo": "a JPEG, PNG or WebP file", "env": ENV_HELP})
@@ -117,33 +121,51 @@ def redrive(
         others = f" {held} are held by somebody, or of other kinds: try again in some minutes."
         screen.print(f"Nothing waits {what}.{others if held else ''}")
         return
-    screen.table(*failures.COLUMNS, rows=[failures.row(failure) for failure in found])
-    chosen = [failure for failure in found if discard or failure.input is not None]
+    shown = found[:_FAILURES_SHOWN]
+    screen.table(*failures.COLUMNS, rows=[failures.row(failure) for failure in shown])
+    if len(shown) < len(found):
+        screen.print(f"These are the oldest; {len(found) - len(shown):,} more wait.")
+    chosen = _asked_for(found, error, discard)
     verb = "Delete" if discard else "Replay"
     if len(chosen) < len(found):
         screen.print(f"{len(found) - len(chosen)} of them cannot be replayed; see --discard.")
     if not chosen:
         return
     if not yes:
-        confirm(f"{verb} {len(chosen)} of {len(found)}?")
+        confirm(f"{verb} {len(chosen):,} of {len(found):,}?")
     ids = [failure.message.id for failure in chosen]
     if discard:
-        screen.print(f"{redrive_module.discard(environment, url, ids)} deleted.")
-        return
-    with screen.step("redrive", "Redrive") as step:
-        ended = redrive_module.redrive(
-            environment, outputs, ids, lambda done, total: step.progress(done, total)
+        settled = redrive_module.discard(environment, url, ids)
+        screen.print(f"{settled:,} deleted.")
+    else:
+        with screen.step("redrive", "Redrive") as step:
+            ended = redrive_module.redrive(
+                environment, outputs, ids, lambda done, total: step.progress(done, total)
+            )
+            step.result = ", ".join(f"{count:,} {how}" for how, count in sorted(ended.items()))
+        settled = sum(
+            count for how, count in ended.items() if how not in redrive_module.STILL_WAITING
         )
-        step.result = ", ".join(f"{count} {outcome}" for outcome, count in sorted(ended.items()))
-    if missed := len(ids) - sum(ended.values()):
-        screen.print(f"{missed} were no longer there: somebody else is dealing with them.")
-    if ended.keys() & set(redrive_module.STILL_WAITING):
+    left = redrive_module.waiting(environment, url)
+    if settled < len(ids) or _asked_for(left, error, discard):
         again = environment.command("redrive")
         raise Exit(
-            f"Some still wait in the queue: `{again}` shows them, those without an answer after "
-            "some minutes.",
+            f"{settled:,} of {len(ids):,} are done; {len(left):,} can be seen in the queue now. "
+            f"`{again}` shows them, and after some minutes what gave no answer or is held by "
+            "somebody.",
             code=1,
         )
+    if left:
+        screen.print(f"{len(left):,} others wait in the queue.")
+
+
+def _asked_for(found: Iterable[Failure], error: str | None, discard: bool) -> list[Failure]:
+    """Those with this error, if one is given, that can be replayed or are to be deleted."""
+    return [
+        failure
+        for failure in found
+        if error in (None, failure.error) and (discard or failure.input is not None)
+    ]
 
 
 @task(

@@ -20,6 +20,7 @@ MAX_LINE_BYTES = 16_384
 MAX_FILE_BYTES = 26_214_400  # what serialize accepts: larger ones would be uploaded for nothing
 _PICTURES = {".jpg", ".jpeg", ".png", ".webp"}
 _DIGITS_OF_DIGEST = 16
+_GONE = ("404", "NoSuchKey", "NoSuchVersion")
 
 
 @dataclass(frozen=True)
@@ -103,16 +104,26 @@ def _picture(s3: Any, bucket: str, line: bytes, where: str) -> Picture:
         raise UserError(f"{where} names another bucket: only {bucket} is read.")
     if not isinstance(key, str) or not key.startswith(FOLDERS):
         raise UserError(f"{where} names no s3_key below {' or '.join(FOLDERS)}.")
-    if len(key.encode()) > MAX_FIELD_BYTES or not isinstance(version, str | None):
+    if not _is_possible(key) or not (version is None or _is_possible(version)):
         raise UserError(f"{where} has a key or a version_id that S3 cannot have.")
     return Picture(key, version or _newest(s3, bucket, key, where))
+
+
+def _is_possible(text: object) -> bool:
+    """Whether it can be a key or a version id. JSON can carry half of a surrogate pair."""
+    try:
+        return isinstance(text, str) and len(text.encode()) <= MAX_FIELD_BYTES
+    except UnicodeEncodeError:
+        return False
 
 
 def _newest(s3: Any, bucket: str, key: str, where: str) -> str:
     try:
         return str(s3.head_object(Bucket=bucket, Key=key).get("VersionId", "null"))
     except ClientError as error:
-        raise UserError(f"{where}: {key} is not in {bucket}.") from error
+        if error.response["Error"]["Code"] in _GONE:
+            raise UserError(f"{where}: {key} is not in {bucket}.") from error
+        raise
 
 
 def _unique(pictures: Iterable[Picture], bucket: str) -> Iterator[Picture]:

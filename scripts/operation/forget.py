@@ -28,7 +28,8 @@ OUT_OF_REACH = (
 
 # Longer than it takes to read the captures of some weeks.
 _HIDDEN_S = 900
-# Its input may wait in the failure queue for 14 days until it is classified after all.
+# EventBridge tries for a day to start an execution, then the input may wait for 14 days in the
+# failure queue: so long may lie between an upload, its captures, and what is last heard of it.
 _CLASSIFIED_WITHIN = timedelta(days=15)
 
 Say = Callable[[str], None]
@@ -49,13 +50,15 @@ class Forgotten:
 
 @dataclass(frozen=True)
 class _Traces:
-    """Where an upload left traces: `objects` and `decided` as S3 and DynamoDB list them."""
+    """Where an upload left traces: `objects` and `decided` as S3 and DynamoDB list them.
+
+    It was captured at or after the first of `times`, and at most 15 days after the last.
+    """
 
     objects: list[dict[str, Any]]
     decided: list[dict[str, Any]]
     ids: set[str]
-    first: datetime
-    last: datetime
+    times: list[datetime]
 
 
 def forget(
@@ -81,6 +84,7 @@ def forget(
         about = is_about(key, traces.ids)
         messages = [[item for item in waiting if about(item)] for waiting in (review, failed)]
         traces.ids.update(*(ids_of(item) for items in messages for item in items))
+        traces.times.extend(time for items in messages for item in items for time in _times(item))
         if not traces.ids and not any(messages):
             raise UserError(f"Nothing is known of {key}. Give the key as it stands in the bucket.")
         say("captured inferences")
@@ -155,15 +159,20 @@ def _find(environment: Environment, bucket: str, table: str, key: str) -> _Trace
     ids |= {item["image_id"]["S"] for item in decided}
     times = [item["LastModified"] for item in objects]
     times += [datetime.fromisoformat(item["decided_at"]["S"]) for item in decided]
-    now = datetime.now(UTC)
-    return _Traces(objects, decided, ids, min(times, default=now), max(times, default=now))
+    return _Traces(objects, decided, ids, times)
+
+
+def _times(message: Message) -> tuple[datetime, datetime]:
+    """When it was sent, and how long before that its upload may have been captured already."""
+    sent = datetime.fromtimestamp(message.sent_s, UTC)
+    return sent - _CLASSIFIED_WITHIN, sent
 
 
 def _remove_captures(artifacts: Bucket, endpoint: str, traces: _Traces) -> int:
     """Write each file anew without the records, and delete its old versions."""
     removed = 0
-    until = traces.last + _CLASSIFIED_WITHIN
-    for key in captures.keys(artifacts, endpoint, traces.first, until):
+    until = max(traces.times) + _CLASSIFIED_WITHIN
+    for key in captures.keys(artifacts, endpoint, min(traces.times), until):
         content = artifacts.s3.get_object(Bucket=artifacts.name, Key=key)["Body"].read()
         kept, count = without_lines_about(content, traces.ids)
         if not count:

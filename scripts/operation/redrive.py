@@ -6,6 +6,7 @@ that fails again puts its input back into the queue itself, as a new message.
 """
 
 import json
+import time
 from collections.abc import Callable, Collection, Generator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
@@ -13,13 +14,12 @@ from typing import Any
 
 from scripts.environment import Environment
 from scripts.errors import UserError
-from scripts.operation import failures, queues
+from scripts.operation import failures, queues, workflow
 from scripts.operation.failures import Failure
 from scripts.operation.queues import Message
 
-SHOWN = 1000
-# No other redrive sees a message again before its execution is over: they take 290 s at most.
-_HIDDEN_S = 330
+# No other redrive sees a message again before its execution is over.
+_HIDDEN_S = workflow.ANSWERED_WITHIN_S
 FAILED_AGAIN = "failed again"
 NOT_DONE = "not done"
 NO_ANSWER = "no answer"
@@ -32,8 +32,8 @@ Progress = Callable[[int, int], None]
 
 
 def waiting(environment: Environment, url: str, error: str | None = None) -> list[Failure]:
-    """What waits in the failure queue, oldest first, 1,000 at most; `error` names one kind."""
-    with queues.held(environment, url, SHOWN) as messages:
+    """What waits in the failure queue, oldest first; `error` names one kind."""
+    with queues.held(environment, url, hidden_s=_HIDDEN_S) as messages:
         found = [failures.read(message) for message in messages]
     kept = [failure for failure in found if error in (None, failure.error)]
     return sorted(kept, key=lambda failure: failure.message.sent_s)
@@ -48,15 +48,12 @@ def redrive(
     """Start an execution with the input of each message in `ids`, and delete it when it has ended.
 
     Returns how many ended as accepted, review, rejected, duplicate, ignored or failed again, and
-    how many were not done or gave no answer: their messages stay. Raises UserError when nothing
-    is deployed.
+    how many were not done or gave no answer: their messages stay. Those that were not received
+    are in no count. Raises UserError when nothing is deployed.
     """
     if not outputs.get("state_machine_arn"):
         raise UserError("No endpoint is deployed yet. Run: invoke endpoint, then invoke apply")
-    # An execution may take longer than clients wait by default, and is never asked for twice.
-    machine = environment.client(
-        "stepfunctions", read_timeout=_HIDDEN_S, retries={"total_max_attempts": 1}
-    )
+    machine = workflow.executions(environment)
     sqs, url = environment.client("sqs"), outputs["failure_queue_url"]
     counts: dict[str, int] = {}
 
@@ -93,21 +90,25 @@ def discard(environment: Environment, url: str, ids: Collection[str]) -> int:
 def _batches(sqs: Any, url: str, ids: Collection[str]) -> Generator[list[Failure]]:
     """The messages in `ids`, a few at a time, hidden from others; all others are given back.
 
-    It ends when no more come, or when there are so many others that the rest must be gone.
+    SQS keeps no order: the last one may come after all others. It ends when no more come, or when
+    only others came for as long as these are hidden: from then on they come again.
     """
     left: set[str] = set(ids)
-    others: list[Message] = []
+    others: dict[str, Message] = {}
+    until = time.monotonic() + _HIDDEN_S
     try:
-        while left and len(others) < 2 * SHOWN:
+        while left and time.monotonic() < until:
             messages = queues.receive(sqs, url, queues.AT_ONCE, _HIDDEN_S)
             if not messages:
                 return
             wanted = [message for message in messages if message.id in left]
-            others += [message for message in messages if message.id not in left]
+            others |= {message.id: message for message in messages if message.id not in left}
             left -= {message.id for message in wanted}
-            yield [failures.read(message) for message in wanted]
+            if wanted:
+                yield [failures.read(message) for message in wanted]
+                until = time.monotonic() + _HIDDEN_S
     finally:
-        queues.give_back(sqs, url, others)
+        queues.give_back(sqs, url, others.values())
 
 
 def _run(machine: Any, arn: str, failure: Failure) -> str:

@@ -18,6 +18,7 @@ INCOMING = "incoming/"
 ADHOC = "adhoc/"
 UPLOADS_AT_ONCE = 8
 POLL_S = 0.5
+ANSWERED_WITHIN_S = 330  # an execution takes 290 s at most
 _GET_AT_ONCE = 100  # BatchGetItem's limit
 
 Progress = Callable[[int, int], None]
@@ -110,6 +111,13 @@ def await_decisions(
         time.sleep(POLL_S)
 
 
+def executions(environment: Environment) -> Any:
+    """A client for StartSyncExecution: it waits for the answer, and never asks for it twice."""
+    return environment.client(
+        "stepfunctions", read_timeout=ANSWERED_WITHIN_S, retries={"total_max_attempts": 1}
+    )
+
+
 def classify(environment: Environment, outputs: Mapping[str, Any], photo: Path) -> dict[str, Any]:
     """Classify one photograph now, and return the workflow's answer.
 
@@ -134,7 +142,7 @@ def classify_bytes(
         raise UserError("No endpoint is deployed yet. Run: invoke endpoint, then invoke apply")
     bucket = outputs["uploads_bucket"]
     uploaded = upload(environment, bucket, f"{ADHOC}{uuid4().hex[:8]}/{name}", body)
-    answer = environment.client("stepfunctions").start_sync_execution(
+    answer = executions(environment).start_sync_execution(
         stateMachineArn=outputs["state_machine_arn"],
         input=json.dumps(
             {"s3_bucket": bucket, "s3_key": uploaded.key, "version_id": uploaded.version_id}
@@ -150,9 +158,12 @@ def classify_bytes(
 
 def describe_answer(answer: Mapping[str, Any]) -> str:
     """A workflow's answer in one line."""
-    if answer["decision"] == "rejected":
-        return f"rejected [{answer['reason']}]: {answer['detail']}"
-    line = f"{answer['label']} with confidence {answer['confidence']:.3f}: {answer['decision']}"
+    decision = answer["decision"]
+    if decision in ("rejected", "ignored"):
+        return f"{decision} [{answer['reason']}]: {answer['detail']}"
+    if decision == "duplicate":
+        return "duplicate: this upload was decided before, and that decision stands"
+    line = f"{answer['label']} with confidence {answer['confidence']:.3f}: {decision}"
     if place := answer.get("assignment"):
         line += f", bay {place['loading_bay']}, orders up to {place['max_distance_km']:g} km"
     return line

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from scripts import pipeline
+from scripts.commands import operation
 from scripts.environment import ROOT, Environment
 from scripts.operation import forget, monitoring, queues, redrive, workflow
 from scripts.operation.failures import Failure
@@ -118,11 +119,13 @@ def test_a_watched_report_is_written_until_ctrl_c_and_each_time_about_the_latest
 
 @pytest.fixture
 def waiting(monkeypatch: pytest.MonkeyPatch, opened: Environment) -> Callable[..., list[list[str]]]:
-    """waiting(ended, name=error, ...): failures by message id. Returns what was replayed."""
+    """waiting(ended, name=error, ..., left={}): failures by message id, and those that wait then.
 
-    def wait(ended: dict[str, int], **errors: str) -> list[list[str]]:
-        replayed: list[list[str]] = []
-        found = [
+    Returns what was replayed.
+    """
+
+    def failed(errors: dict[str, str], kind: str | None) -> list[Failure]:
+        return [
             Failure(
                 Message(name, name, 0.0, {}),
                 None if error == "Unreadable" else {"s3_key": name},
@@ -131,7 +134,17 @@ def waiting(monkeypatch: pytest.MonkeyPatch, opened: Environment) -> Callable[..
                 "why",
             )
             for name, error in errors.items()
+            if kind in (None, error)
         ]
+
+    def wait(
+        ended: dict[str, int], left: dict[str, str] | None = None, **errors: str
+    ) -> list[list[str]]:
+        replayed: list[list[str]] = []
+        looks = [errors, left or {}]
+
+        def look(_environment: object, _url: str, kind: str | None = None) -> list[Failure]:
+            return failed(looks.pop(0), kind)
 
         def again(_environment: object, _outputs: object, ids: list[str], _progress: Any) -> Any:
             replayed.append(ids)
@@ -139,7 +152,7 @@ def waiting(monkeypatch: pytest.MonkeyPatch, opened: Environment) -> Callable[..
 
         provisioned = SimpleNamespace(outputs={"failure_queue_url": "failures"}, bucket=None)
         monkeypatch.setattr(pipeline, "open_provisioned", lambda _environment: provisioned)
-        monkeypatch.setattr(redrive, "waiting", lambda *_args: found)
+        monkeypatch.setattr(redrive, "waiting", look)
         monkeypatch.setattr(redrive, "redrive", again)
         return replayed
 
@@ -182,10 +195,45 @@ def test_what_cannot_be_replayed_is_not_and_is_said(
 def test_a_redrive_after_which_something_still_waits_is_a_failure(
     invoke: Invoke, waiting: Callable[..., Any], outcome: str
 ) -> None:
-    waiting({outcome: 1}, a="BadScores")
+    waiting({"accepted": 1, outcome: 1}, a="BadScores", b="BadScores")
     code, _, err = invoke("redrive", "--yes")
     assert code == 1
-    assert "Some still wait in the queue" in err
+    assert "1 of 2 are done" in err
+
+
+def test_a_redrive_that_did_not_receive_all_is_a_failure_and_says_how_many_still_wait(
+    invoke: Invoke, waiting: Callable[..., Any]
+) -> None:
+    waiting({"accepted": 1}, left={"b": "E", "d": "E"}, a="E", b="E", c="E")
+    code, _, err = invoke("redrive", "--yes")
+    assert code == 1
+    assert "1 of 3 are done; 2 can be seen in the queue now." in err
+    assert "`invoke redrive --env dev` shows them" in err
+
+
+@pytest.mark.parametrize(("left", "expected"), [("BadScores", 1), ("AccessDenied", 0)])
+def test_what_still_waits_is_a_failure_where_it_was_asked_for(
+    invoke: Invoke, waiting: Callable[..., Any], left: str, expected: int
+) -> None:
+    waiting({"accepted": 1}, left={"b": left}, a="BadScores")
+    code, out, _ = invoke("redrive", "--yes", "--error", "BadScores")
+    assert code == expected
+    assert ("1 others wait in the queue." in out) == (not expected)
+
+
+def test_many_failures_are_all_replayed_and_only_the_oldest_are_shown(
+    invoke: Invoke, waiting: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    questions: list[str] = []
+    monkeypatch.setattr("builtins.input", lambda text: (questions.append(text), "yes")[1])
+    monkeypatch.setattr(operation, "_FAILURES_SHOWN", 2)
+    replayed = waiting({"accepted": 3}, a="E", b="E", c="E")
+    code, out, _ = invoke("redrive")
+    assert (code, replayed) == (0, [["a", "b", "c"]])
+    assert "incoming/b.png" in out
+    assert "incoming/c.png" not in out
+    assert "These are the oldest; 1 more wait." in out
+    assert questions[0].startswith("Replay 3 of 3?")
 
 
 def test_an_empty_failure_queue_is_good_news(
@@ -214,6 +262,16 @@ def test_failures_that_can_never_succeed_are_deleted_on_request(
     code, out, _ = invoke("redrive", "--discard", "--yes")
     assert (code, deleted, replayed) == (0, [["a"]], [])
     assert "1 deleted." in out
+
+
+def test_a_discard_after_which_something_still_waits_is_a_failure(
+    invoke: Invoke, waiting: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waiting({}, left={"b": "Unreadable"}, a="Unreadable", b="Unreadable")
+    monkeypatch.setattr(redrive, "discard", lambda *_args: 1)
+    code, _, err = invoke("redrive", "--discard", "--yes")
+    assert code == 1
+    assert "1 of 2 are done; 1 can be seen in the queue now." in err
 
 
 # Removing an upload

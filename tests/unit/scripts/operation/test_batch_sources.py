@@ -1,6 +1,7 @@
 """What a batch is to classify, and what is refused."""
 
 import pytest
+from botocore.exceptions import ClientError
 
 from scripts.errors import UserError
 from scripts.operation import batch_sources
@@ -86,6 +87,12 @@ def test_a_manifest_may_lie_in_s3(find, put):
         ('{"s3_bucket": "b", "s3_key": "incoming/a"}', "line 2 names another bucket"),
         ('{"s3_key": "incoming/' + "a" * 1100 + '"}', "line 2 has a key or a version_id"),
         ('{"s3_key": "incoming/a", "version_id": 7}', "line 2 has a key or a version_id"),
+        ('{"s3_key": "adhoc/\\ud800.jpg"}', "line 2 has a key or a version_id"),
+        ('{"s3_key": "incoming/a", "version_id": "\\ud800"}', "line 2 has a key or a version_id"),
+        (
+            '{"s3_key": "incoming/a", "version_id": "' + "v" * 1100 + '"}',
+            "line 2 has a key or a version_id",
+        ),
         ('{"s3_key": "incoming/gone.jpg"}', "line 2: incoming/gone.jpg is not in"),
         ("x" * 20_000, "line 2 is longer than 16384 bytes"),
     ],
@@ -94,6 +101,15 @@ def test_a_damaged_line_of_a_manifest_is_named(find, put, manifest, line, messag
     put("incoming/a.jpg")
     with pytest.raises(UserError, match=message):
         find(manifest('{"s3_key": "incoming/a.jpg"}', line))
+
+
+@pytest.mark.parametrize("code", ["400", "403", "SlowDown"])
+def test_an_answer_that_says_nothing_about_the_picture_is_not_taken_for_a_missing_one(
+    find, manifest, aws, aws_error, code
+):
+    aws.answers["HeadObject"] = aws_error(code)
+    with pytest.raises(ClientError, match=code):
+        find(manifest('{"s3_key": "incoming/a.jpg"}'))
 
 
 @pytest.mark.parametrize("source", ["nowhere", "nowhere.jsonl", f"s3://{UPLOADS}/nowhere.jsonl"])

@@ -202,6 +202,33 @@ def test_a_version_that_only_a_message_knows_is_found_in_the_captures(
     assert forgotten().captures == 1
 
 
+def test_it_is_found_in_captures_from_long_before_the_only_message_that_knows_it(
+    uploads: Any,
+    table: Any,
+    artifacts: Bucket,
+    send: Callable[..., None],
+    forgotten: Callable[..., forget.Forgotten],
+) -> None:
+    send({"input": {"s3_bucket": UPLOADS, "s3_key": KEY, "version_id": "v7"}, "error": "E"})
+    before = datetime.now(UTC) - timedelta(days=14, hours=23)
+    capture(artifacts, image_id(UPLOADS, KEY, "v7"), at=before)
+    assert forgotten().captures == 1
+
+
+def test_it_is_found_in_captures_that_came_after_a_message_however_old_its_decision_is(
+    uploads: Any,
+    table: Any,
+    artifacts: Bucket,
+    send: Callable[..., None],
+    forgotten: Callable[..., forget.Forgotten],
+) -> None:
+    image = image_id(UPLOADS, KEY, "v7")
+    decide(table, image, at=datetime.now(UTC) - timedelta(days=30))
+    send({"input": {"s3_bucket": UPLOADS, "s3_key": KEY, "version_id": "v7"}, "error": "E"})
+    capture(artifacts, image, at=datetime.now(UTC) + timedelta(days=1))  # redriven, unanswered
+    assert forgotten().captures == 1
+
+
 def test_messages_that_somebody_holds_are_told_of(
     uploads: Any,
     table: Any,

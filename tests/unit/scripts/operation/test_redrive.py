@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import pytest
@@ -46,6 +46,40 @@ def again(dev: Environment, outputs: dict[str, str]) -> Callable[..., dict[str, 
         return redrive.redrive(dev, outputs, ids, lambda _done, _total: None)
 
     return again
+
+
+@pytest.fixture
+def backlog(aws: Any) -> Callable[..., dict[str, dict[str, Any]]]:
+    """backlog(bodies): a queue that hands out the first one last. Returns its messages by id."""
+
+    def fill(bodies: Iterable[dict[str, Any]]) -> dict[str, dict[str, Any]]:
+        waiting = {
+            str(number): {
+                "MessageId": str(number),
+                "ReceiptHandle": str(number),
+                "Body": json.dumps(body),
+                "Attributes": {"SentTimestamp": "1000"},
+            }
+            for number, body in enumerate(bodies)
+        }
+        hidden: set[str] = set()
+
+        def receive(request: dict[str, Any]) -> dict[str, Any]:
+            seen = [name for name in reversed(waiting) if name not in hidden]
+            some = seen[: request["MaxNumberOfMessages"]]
+            hidden.update(some if request["VisibilityTimeout"] else [])
+            return {"Messages": [waiting[name] for name in some]}
+
+        def give_back(request: dict[str, Any]) -> dict[str, Any]:
+            hidden.difference_update(entry["ReceiptHandle"] for entry in request["Entries"])
+            return {}
+
+        aws.answers["ReceiveMessage"] = receive
+        aws.answers["ChangeMessageVisibilityBatch"] = give_back
+        aws.answers["DeleteMessage"] = lambda request: waiting.pop(request["ReceiptHandle"]) and {}
+        return waiting
+
+    return fill
 
 
 def started(aws: Any) -> list[dict[str, Any]]:
@@ -143,6 +177,36 @@ def test_only_failures_with_the_error_asked_for_are_started(
     assert again("BadScores") == {"review": 2}
     assert queues.length(dev, queue) == 1
     assert len(redrive.waiting(dev, queue)) == 1  # given back, for whoever looks next
+
+
+def test_what_comes_after_thousands_of_others_is_replayed_too(
+    aws: Any, backlog: Callable[..., Any], queue: str, dev: Environment, again: Callable[..., Any]
+) -> None:
+    wanted = [failed(str(number), "BadScores") for number in range(3)]
+    waiting = backlog([*wanted, *[failed("other")] * 2500])
+    aws.answers["StartSyncExecution"] = ended("SUCCEEDED", decision="accepted")
+    assert again("BadScores") == {"accepted": 3}
+    assert len(waiting) == 2500
+    assert len(redrive.waiting(dev, queue)) == 2500  # given back, for whoever looks next
+
+
+def test_all_of_a_large_backlog_is_replayed_once(
+    aws: Any, backlog: Callable[..., Any], again: Callable[..., Any]
+) -> None:
+    waiting = backlog(failed(str(number)) for number in range(1200))
+    aws.answers["StartSyncExecution"] = ended("SUCCEEDED", decision="accepted")
+    assert again() == {"accepted": 1200}
+    assert waiting == {}
+    assert len({given["s3_key"] for given in started(aws)}) == len(started(aws)) == 1200
+
+
+def test_a_search_that_meets_only_others_ends(
+    backlog: Callable[..., Any], queue: str, dev: Environment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(redrive, "_HIDDEN_S", 0)  # others come again at once
+    waiting = backlog([failed("other")])
+    assert redrive.discard(dev, queue, ["gone"]) == 0
+    assert len(waiting) == 1
 
 
 def test_failures_are_shown_from_the_oldest_on(aws: Any, queue: str, dev: Environment) -> None:

@@ -285,6 +285,26 @@ def test_an_execution_that_takes_too_long_is_said_to(
         workflow.classify(dev, deployed, photo)
 
 
+def test_an_answer_is_waited_for_as_long_as_an_execution_may_take_and_never_asked_for_twice(
+    aws: Any, dev: Environment
+) -> None:
+    config = workflow.executions(dev).meta.config
+    assert config.read_timeout > 290
+    assert config.retries["total_max_attempts"] == 1
+
+
+def test_classifying_uses_the_client_that_waits(
+    deployed: dict[str, Any], dev: Environment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[Environment] = []
+    really = workflow.executions
+    monkeypatch.setattr(
+        workflow, "executions", lambda given: (made.append(given), really(given))[1]
+    )
+    workflow.classify_bytes(dev, deployed, "driver.png", b"picture")
+    assert made == [dev]
+
+
 def test_without_a_workflow_the_next_commands_are_named_and_nothing_is_uploaded(
     aws: Any, dev: Environment, photo: Path
 ) -> None:
@@ -313,3 +333,14 @@ def test_a_picture_that_is_no_file_is_classified_under_its_name(
     assert given["s3_key"].endswith("/driver.png")
     stored = uploads.get_object(Bucket=UPLOADS, Key=given["s3_key"], VersionId=given["version_id"])
     assert stored["Body"].read() == b"picture"
+
+
+def test_a_duplicate_says_that_the_earlier_decision_stands() -> None:
+    answer = {"image_id": "0123", "image": {"s3_key": "adhoc/a.png"}, "decision": "duplicate"}
+    expected = "duplicate: this upload was decided before, and that decision stands"
+    assert workflow.describe_answer(answer) == expected
+
+
+def test_an_ignored_upload_says_why() -> None:
+    answer = {"decision": "ignored", "reason": "folder_marker", "detail": "No picture."}
+    assert workflow.describe_answer(answer) == "ignored [folder_marker]: No picture."
