@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
 from typing import Any
 
-MIN_IMAGE_SIZE_PX, MAX_IMAGE_SIZE_PX = 32, 512
+MIN_IMAGE_SIZE_PX, MAX_IMAGE_SIZE_PX = 32, 320
 BLOCKS = 16
 """EfficientNet-Lite0 has a stem, this many blocks, and a head."""
 

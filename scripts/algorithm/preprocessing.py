@@ -10,7 +10,7 @@ FORMATS = ("JPEG", "PNG", "WEBP")
 MAX_PIXELS = 50_000_000
 WHITE = (255, 255, 255)
 ENOUGH_PX = 1024
-"""Twice the largest input of the network: a JPEG with more is decoded at 1/2, 1/4 or 1/8."""
+"""Over twice the largest input of the network: a JPEG with more is decoded at 1/2, 1/4 or 1/8."""
 
 STEPS = {
     "formats": list(FORMATS),

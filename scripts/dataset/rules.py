@@ -11,7 +11,8 @@ from scripts.dataset.model import Progress, Sample
 from scripts.dataset.pictures import BadPictureError
 from scripts.errors import UserError
 
-_CLASS_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+# What Terraform accepts as a label, but that a hyphen in front would be read as an option.
+_CLASS_NAME = re.compile(r"[a-z0-9_][a-z0-9_-]{0,39}")
 _MAX_NAME_BYTES = 255
 _DECODERS = 4
 
@@ -25,8 +26,8 @@ def first_few(items: Sequence[str], limit: int = 3) -> str:
 def check_classes(classes: Sequence[str]) -> tuple[str, ...]:
     """The classes, in label order.
 
-    Raises UserError for fewer than two, for one given twice, and for a name that cannot be part
-    of an S3 key and of a comma-separated list.
+    Raises UserError for fewer than two, for one given twice, and for a name that Terraform would
+    refuse as a label once its model is live.
     """
     if len(classes) < 2:
         raise UserError(
@@ -36,8 +37,8 @@ def check_classes(classes: Sequence[str]) -> tuple[str, ...]:
     for name in classes:
         if not _CLASS_NAME.fullmatch(name):
             raise UserError(
-                f"{name!r} cannot be a class name: use 1 to 64 letters, digits, '.', '_' or '-', "
-                "starting with a letter or a digit"
+                f"{name!r} cannot be a class name: rename the class, and its folder, to 1 to 40 "
+                "lower-case letters, digits, '_' or '-', with no '-' in front"
             )
     repeated = sorted({name for name in classes if classes.count(name) > 1})
     if repeated:

@@ -20,6 +20,7 @@ from scripts.serving.models import Model
 INSTANCE_TYPE = "ml.m5.large"
 CONTENT_TYPE, ACCEPT = "application/x-image", "application/json"
 CONCURRENT_REQUESTS = 4
+MAX_PAYLOAD_MB = 25  # of 1,048,576 bytes: the largest picture. AWS allows 100 for all requests
 POLL_S = 0.5
 
 _WRAPPED = re.compile(rb'\s*\{\s*"prediction"\s*:\s*(\[[^\[\]]*\])\s*\}\s*')
@@ -96,6 +97,7 @@ def _start(
         TransformJobName=transform.job,
         ModelName=model.name,
         MaxConcurrentTransforms=CONCURRENT_REQUESTS,
+        MaxPayloadInMB=MAX_PAYLOAD_MB,
         TransformInput={
             "DataSource": {
                 "S3DataSource": {

@@ -215,6 +215,8 @@ def serving_environment(
     if builtin.is_image(container.get("Image", "")):
         standin.install(model_dir / "code")
         environment |= {"PYTHONPATH": str(ROOT), "SAGEMAKER_PROGRAM": standin.SERVE}
+        # AWS's algorithm is no TorchServe: what it is sent is limited by endpoint and job alone.
+        environment["TS_MAX_REQUEST_SIZE"] = str(100 * 1024**2)
     return environment
 
 

@@ -17,7 +17,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-MAX_BODY_BYTES = 6_291_456  # InvokeEndpoint's limit
+MAX_BODY_BYTES = 6_553_500  # TorchServe's limit, unless TS_MAX_REQUEST_SIZE is another
 
 
 def load_code(model_dir: Path) -> ModuleType:
@@ -41,6 +41,7 @@ class ModelServer(ThreadingHTTPServer):
 
     def __init__(self, code: ModuleType, model: Any) -> None:
         self.code, self.model = code, model
+        self.max_body_bytes = int(os.environ.get("TS_MAX_REQUEST_SIZE", MAX_BODY_BYTES))
         super().__init__(("127.0.0.1", 0), _Handler)
 
     def answer(self, body: bytes, content_type: str, accept: str) -> tuple[int, bytes, str]:
@@ -72,8 +73,10 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         length = int(self.headers.get("Content-Length", 0))
-        if length > MAX_BODY_BYTES:
-            self.close_connection = True
+        if length > self.server.max_body_bytes:
+            # A client that is still sending would not see the answer.
+            while length and (chunk := self.rfile.read(min(length, 65_536))):
+                length -= len(chunk)
             self._send(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, b"The request is too large.")
             return
         body = self.rfile.read(length)

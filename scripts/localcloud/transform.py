@@ -25,6 +25,8 @@ from scripts.localcloud.protocol import ServiceError
 from scripts.localcloud.records import MODEL, TRANSFORM_JOB, JobFailed, Record, Records
 
 LOG_GROUP = "/aws/sagemaker/TransformJobs"
+MIB = 1024**2  # what AWS's containers take a MB for
+DEFAULT_MAX_PAYLOAD_MB, MAX_PAYLOADS_MB = 6, 100
 
 
 class TransformJobs:
@@ -60,9 +62,24 @@ def _check(aws: Aws, request: dict[str, Any], model: Record) -> None:
             "ValidationException",
             "The local cloud transforms whole objects: SplitType and AssembleWith must be None.",
         )
+    if _requests_at_once(request) * _max_payload_mb(request) > MAX_PAYLOADS_MB:
+        raise ServiceError(
+            "ValidationException",
+            "MaxConcurrentTransforms * MaxPayloadInMB cannot be greater than "
+            f"{MAX_PAYLOADS_MB} MB.",
+        )
     require_objects(
         aws, source["DataSource"]["S3DataSource"], model.request.get("ExecutionRoleArn", "")
     )
+
+
+def _requests_at_once(request: dict[str, Any]) -> int:
+    return max(1, int(request.get("MaxConcurrentTransforms", 1)))
+
+
+def _max_payload_mb(request: dict[str, Any]) -> int:
+    """The largest object that is sent to the model; 0 is for any size."""
+    return int(request.get("MaxPayloadInMB", DEFAULT_MAX_PAYLOAD_MB))
 
 
 class _Run:
@@ -114,7 +131,7 @@ class _Run:
         if not self._is_stopping():
             self._upload()
         if failed:
-            raise JobFailed("AlgorithmError: See job logs for more information")
+            raise JobFailed(f"{failed[0]}: See job logs for more information")
 
     @contextlib.contextmanager
     def _serving(self) -> Iterator[Instance]:
@@ -141,11 +158,19 @@ class _Run:
     def _predict(
         self, instance: Instance, objects: Iterator[SourceObject], log: LogStream
     ) -> list[str]:
-        """Ask the model about every object; returns the keys that it refused."""
-        refused: list[str] = []
+        """Ask the model about every object; returns AWS's word for each that has no answer."""
+        failed: list[str] = []
+        limit_mb = _max_payload_mb(self._record.request)
 
         def predict(item: SourceObject) -> None:
             body = read(self._aws, item.bucket, item.key)
+            if limit_mb and len(body) > limit_mb * MIB:
+                failed.append("ClientError")
+                log.write(
+                    f"{item.bucket}/{item.key}: Too much data for max payload size: {len(body)} "
+                    f"bytes, MaxPayloadInMB={limit_mb}"
+                )
+                return
             try:
                 answer = instance.invoke(body, self._content_type, self._accept)
             except Unreachable as error:
@@ -157,7 +182,7 @@ class _Run:
                 file.parent.mkdir(parents=True, exist_ok=True)
                 file.write_bytes(answer.body)
                 return
-            refused.append(item.key)
+            failed.append("AlgorithmError")
             log.write(
                 f"{item.bucket}/{item.key}: Bad HTTP status received from algorithm: "
                 f"{answer.status} {answer.body.decode('utf-8', 'replace')}"
@@ -166,9 +191,9 @@ class _Run:
         _in_parallel(
             predict,
             iter(lambda: None if self._is_stopping() else next(objects, None), None),
-            max(1, self._record.request.get("MaxConcurrentTransforms", 1)),
+            _requests_at_once(self._record.request),
         )
-        return refused
+        return failed
 
     def _upload(self) -> None:
         bucket, prefix = split_s3_uri(self._record.request["TransformOutput"]["S3OutputPath"])

@@ -12,6 +12,7 @@ from botocore.exceptions import ClientError
 from scripts import archives
 from scripts.artifacts import DATASETS, MODELS, Bucket
 from scripts.dataset.layout import MARKER
+from scripts.dataset.pictures import MAX_PICTURE_BYTES
 from scripts.environment import Environment
 from scripts.errors import UserError
 from scripts.training import builtin, builtin_hyperparameters, efficientnet, train
@@ -121,7 +122,11 @@ def _served(
     return {
         "Image": efficientnet.image_uri(environment, "inference"),
         "ModelDataUrl": bucket.uri(key),
-        "Environment": {"SAGEMAKER_PROGRAM": PROGRAM},
+        "Environment": {
+            "SAGEMAKER_PROGRAM": PROGRAM,
+            # TorchServe's own limit is 6,553,500, less than a transform job sends it.
+            "TS_MAX_REQUEST_SIZE": str(MAX_PICTURE_BYTES),
+        },
     }
 
 

@@ -11,7 +11,7 @@ from typing import Any
 from scripts.artifacts import Bucket
 from scripts.environment import Environment
 from scripts.errors import UserError
-from scripts.training import builtin_hyperparameters
+from scripts.training import builtin_hyperparameters, image_size
 from scripts.training.job_request import JobRequest
 
 FRAMEWORK, VERSION = "image-classification", "1"
@@ -79,6 +79,7 @@ def request(
         hyperparameters, len(dataset["classes"]), dataset["counts"]["train"]
     )
     builtin_hyperparameters.check(values, dataset["counts"]["validation"], GPUS[chosen])
+    image_size.check("image_shape", builtin_hyperparameters.image_size_px(values))
     for part in ("train", "validation"):
         _check_formats(bucket, f"{dataset['channels'][f'{part}_lst']}{part}.lst")
     return JobRequest(

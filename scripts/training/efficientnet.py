@@ -10,6 +10,7 @@ from scripts import archives
 from scripts.artifacts import TRAINING, Bucket
 from scripts.environment import ROOT, Environment
 from scripts.errors import UserError
+from scripts.training import image_size
 from scripts.training.job_request import JobRequest
 
 SOURCE = ROOT / "scripts" / "algorithm"
@@ -84,8 +85,10 @@ def request(
     """A script-mode job on `dataset`, with this checkout's code, which is uploaded.
 
     `hyperparameters` are the algorithm's own (scripts/algorithm/hyperparameters.py), which it
-    checks itself. Raises UserError for an instance type that has no container.
+    checks itself. Raises UserError for an instance type that has no container, and for a size of
+    pictures that Terraform would refuse after the model is live.
     """
+    _check_image_size(hyperparameters)
     chosen = instance_type or INSTANCE_TYPE
     image = image_uri(environment, "training", chosen)
     source = archives.pack(source_files())
@@ -106,3 +109,15 @@ def request(
         variables={**PROCESS_SETTINGS, "GIT_COMMIT": git_commit()},
         metrics=METRICS,
     )
+
+
+def _check_image_size(hyperparameters: Mapping[str, object]) -> None:
+    for name in ("image_size", "image-size"):  # the algorithm reads both
+        if name in hyperparameters:
+            try:
+                size_px = int(str(hyperparameters[name]))
+            except ValueError as error:
+                raise UserError(
+                    f"{name} must be a whole number; it is '{hyperparameters[name]}'."
+                ) from error
+            image_size.check(name, size_px)

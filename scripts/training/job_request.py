@@ -6,7 +6,8 @@ from typing import Any
 
 from scripts.environment import Environment
 
-MAX_RUNTIME_S = 3600
+# Ten epochs of 850 pictures take 75 s, of CIFAR-100's 42,500 an hour; larger pictures, longer.
+MAX_RUNTIME_S = 14_400
 
 
 @dataclass(frozen=True)
@@ -44,7 +45,7 @@ def submit(
     output_uri: str,
     tags: Mapping[str, str],
 ) -> Any:
-    """Start a training job called `job` on one instance, for at most an hour.
+    """Start a training job called `job` on one instance, for at most MAX_RUNTIME_S.
 
     Returns the SDK's TrainingJob. Raises botocore's ClientError when AWS refuses.
     """

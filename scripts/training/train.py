@@ -11,6 +11,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from scripts.artifacts import CURRENT_DATASET, MODELS, Bucket, dataset_key
+from scripts.dataset.rules import check_classes
 from scripts.environment import Environment
 from scripts.errors import UserError
 from scripts.training import builtin, efficientnet, job_request
@@ -120,6 +121,7 @@ def _ask(
     instance_type: str | None,
 ) -> JobRequest:
     check_algorithm(algorithm)
+    check_classes(dataset["classes"])  # it may have been staged before there was this rule
     if instance_type is not None:
         _check_instance_type(environment, instance_type)
     if algorithm == BUILTIN:
@@ -201,11 +203,20 @@ def _follow(environment: Environment, started: Any, on_line: OnLine) -> None:
         environment.client("sagemaker").stop_training_job(TrainingJobName=job)
         raise
     if started.training_job_status != "Completed":
-        reason = getattr(started, "failure_reason", "") or "no reason was given"
         raise UserError(
-            f"Training job {job} ended as {started.training_job_status}: "
-            f"{' '.join(str(reason).split())}"
+            f"Training job {job} ended as {started.training_job_status}: {_reason(started)}"
         )
+
+
+def _reason(ended: Any) -> str:
+    """Why a job did not complete, in one line. AWS gives no reason for one whose time was over."""
+    if ended.secondary_status == "MaxRuntimeExceeded":
+        return (
+            f"it took longer than {ended.stopping_condition.max_runtime_in_seconds} s. "
+            "Set fewer epochs (--set epochs=…), or a larger instance (--instance-type …)."
+        )
+    reason = getattr(ended, "failure_reason", "") or "no reason was given"
+    return " ".join(str(reason).split())
 
 
 def _pass_on(logs: Any, job: str, token: str | None, on_line: OnLine) -> str | None:

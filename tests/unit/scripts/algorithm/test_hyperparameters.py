@@ -2,7 +2,14 @@
 
 import pytest
 
-from hyperparameters import HyperparameterError, Hyperparameters, parse
+from hyperparameters import (
+    MAX_IMAGE_SIZE_PX,
+    MIN_IMAGE_SIZE_PX,
+    HyperparameterError,
+    Hyperparameters,
+    parse,
+)
+from scripts.training import image_size
 
 
 def test_keys_are_read_with_hyphens_and_with_underscores():
@@ -28,8 +35,8 @@ def test_classes_must_be_two_or_more_different_names(classes):
 @pytest.mark.parametrize(
     ("name", "value"),
     [
-        ("image_size", "16"),
-        ("image_size", "1024"),
+        ("image_size", "31"),
+        ("image_size", "321"),
         ("epochs", "0"),
         ("batch_size", "0"),
         ("learning_rate", "0"),
@@ -63,3 +70,7 @@ def test_help_names_every_hyperparameter_with_its_default(capsys):
     shown = capsys.readouterr().out
     assert "--frozen-blocks" in shown
     assert "(default: 0.0003)" in shown
+
+
+def test_a_training_job_is_refused_for_the_same_sizes_before_it_is_submitted():
+    assert (MIN_IMAGE_SIZE_PX, MAX_IMAGE_SIZE_PX) == (image_size.MIN_PX, image_size.MAX_PX)

@@ -1,3 +1,5 @@
+import re
+import string
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
@@ -6,6 +8,7 @@ import pytest
 from scripts.dataset import model, rules
 from scripts.dataset.model import Sample, quiet
 from scripts.dataset.pictures import BadPictureError
+from scripts.environment import TERRAFORM
 from scripts.errors import UserError
 
 Samples = Callable[..., list[Sample]]
@@ -28,10 +31,33 @@ def test_a_class_given_twice_is_refused() -> None:
         rules.check_classes(["cat", "dog", "cat"])
 
 
-@pytest.mark.parametrize("name", ["", "../up", "a,b", "a/b", "with space", "-x", "é", "x" * 65])
-def test_a_class_name_that_is_unsafe_in_a_key_or_a_list_is_refused(name: str) -> None:
+@pytest.mark.parametrize(
+    "name", ["", "../up", "a,b", "a/b", "with space", "-x", "é", "Bicycle", "e.bike", "x" * 41]
+)
+def test_a_class_name_that_could_be_no_label_is_refused(name: str) -> None:
     with pytest.raises(UserError, match="cannot be a class name"):
         rules.check_classes(["cat", name])
+
+
+@pytest.mark.parametrize("name", ["x", "cargo_bike-2", "_x", "x" * 40])
+def test_a_class_name_that_can_be_a_label_is_kept(name: str) -> None:
+    assert rules.check_classes(["cat", name]) == ("cat", name)
+
+
+def _is_class_name(name: str) -> bool:
+    try:
+        return bool(rules.check_classes(["bicycle", name]))
+    except UserError:
+        return False
+
+
+def test_class_names_are_those_that_terraform_accepts_as_labels_without_a_hyphen_in_front() -> None:
+    variables = (TERRAFORM / "variables.tf").read_text("utf-8")
+    (label,) = re.findall(r'for label in var\.labels : can\(regex\("([^"]+)", label\)\)', variables)
+    first = [character for character in string.printable if character != "-"]
+    second = [f"a{character}" for character in string.printable]
+    for name in ["", *first, *second, *("x" * length for length in range(1, 70))]:
+        assert _is_class_name(name) == bool(re.search(label.replace("$", r"\Z"), name)), name
 
 
 def test_an_unknown_class_is_answered_with_its_nearest_neighbours() -> None:

@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scripts.artifacts import Bucket
+from scripts.dataset.pictures import MAX_PICTURE_BYTES
 from scripts.environment import Environment
 from scripts.errors import UserError
 from scripts.evaluation import transforms
@@ -97,6 +98,15 @@ def test_each_picture_is_sent_by_itself_as_a_picture(
         assert source["S3DataType"] == "ManifestFile"
         assert request["TransformOutput"]["Accept"] == "application/json"
         assert request["TransformOutput"]["AssembleWith"] == "None"
+
+
+def test_the_largest_picture_that_is_staged_may_be_sent_within_awss_limit_for_all_requests(
+    sagemaker: Any, bucket: Bucket, dev: Environment
+) -> None:
+    _predict(dev, bucket)
+    for request in sagemaker.made("CreateTransformJob"):
+        assert request["MaxPayloadInMB"] * 1024**2 >= MAX_PICTURE_BYTES
+        assert request["MaxConcurrentTransforms"] * request["MaxPayloadInMB"] <= 100
 
 
 def test_transform_jobs_have_valid_names_of_the_environment_that_differ(

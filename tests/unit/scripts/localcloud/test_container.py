@@ -315,6 +315,7 @@ def test_a_model_of_awss_algorithm_is_served_by_the_stand_ins_code(services, tmp
     )
     assert environment["SAGEMAKER_PROGRAM"] == "serve.py"
     assert environment["PYTHONPATH"] == str(ROOT)
+    assert int(environment["TS_MAX_REQUEST_SIZE"]) >= 100 * 1024**2
     assert (tmp_path / "model" / "code" / "serve.py").is_file()
     assert (tmp_path / "model" / "code" / "inference.py").is_file()
 

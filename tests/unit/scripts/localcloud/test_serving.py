@@ -128,9 +128,18 @@ def test_an_answer_that_is_neither_text_nor_bytes_is_a_500(serve):
     assert serve(code(output_fn=lambda *_: None))("POST", "/invocations")[0] == 500
 
 
-def test_a_body_over_six_megabytes_is_refused_unread(serve):
+def test_a_body_over_torchserves_limit_is_refused_and_its_client_sees_the_answer(serve):
     ask = serve(code())
-    assert ask("POST", "/invocations", b"", **{"Content-Length": "6291457"})[0] == 413
+    assert ask("POST", "/invocations", b"x" * 6_553_500)[0] == 200
+    assert ask("POST", "/invocations", b"x" * 6_553_501)[0] == 413
+    assert ask("POST", "/invocations", b"x" * 20_000_000)[0] == 413
+
+
+def test_the_limit_is_what_torchserve_would_be_told(serve, monkeypatch):
+    monkeypatch.setenv("TS_MAX_REQUEST_SIZE", "26214400")
+    ask = serve(code())
+    assert ask("POST", "/invocations", b"x" * 26_214_400)[0] == 200
+    assert ask("POST", "/invocations", b"x" * 26_214_401)[0] == 413
 
 
 def test_the_code_is_imported_with_its_own_modules(tmp_path, monkeypatch):

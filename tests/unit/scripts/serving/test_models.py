@@ -14,6 +14,7 @@ from botocore.exceptions import ClientError
 
 from scripts import archives
 from scripts.artifacts import Bucket
+from scripts.dataset.pictures import MAX_PICTURE_BYTES
 from scripts.environment import ROOT, Environment
 from scripts.errors import UserError
 from scripts.serving import models
@@ -128,6 +129,7 @@ def test_the_container_serves_our_code_on_a_cpu(
     container = created["PrimaryContainer"]
     assert re.search(r"/pytorch-inference:.*-cpu-", container["Image"])
     assert container["Environment"]["SAGEMAKER_PROGRAM"] == "inference.py"
+    assert int(container["Environment"]["TS_MAX_REQUEST_SIZE"]) >= MAX_PICTURE_BYTES
     assert created["ExecutionRoleArn"] == ROLE
     tags = {tag["Key"]: tag["Value"] for tag in created["Tags"]}
     assert tags == {"Project": "scones", "Environment": "dev"}

@@ -209,6 +209,14 @@ def test_a_picture_that_awss_algorithm_cannot_read_is_named_before_it_ends_the_j
         _request(dev, staged)
 
 
+@pytest.mark.parametrize("shape", ["3,384,32", "3,32,384", "3,31,31"])
+def test_pictures_that_terraform_would_refuse_are_refused(
+    staged: Bucket, dev: Environment, shape: str
+) -> None:
+    with pytest.raises(UserError, match=r"^image_shape must give pictures of 32 to 320 pixels"):
+        _request(dev, staged, use_pretrained_model="0", image_shape=shape)
+
+
 def test_the_data_set_says_how_many_classes_and_samples_there_are(
     sent: Callable[..., dict[str, Any]],
 ) -> None:
@@ -287,8 +295,8 @@ def test_the_request_is_awss_documented_example_field_by_field(
             "checkpoint_frequency": "2",
             "use_pretrained_model": "1",
         },
-        # The example's limit is 100 hours; ours is an hour, as for every job here.
-        "StoppingCondition": {"MaxRuntimeInSeconds": 3600},
+        # The example's limit is 100 hours; ours is four, as for every job here.
+        "StoppingCondition": {"MaxRuntimeInSeconds": 14_400},
         "InputDataConfig": [
             channel(name) for name in ("train", "validation", "train_lst", "validation_lst")
         ],

@@ -29,7 +29,7 @@ DATASET = {
 
 
 def _request(
-    environment: Environment, bucket: Bucket, instance_type: str | None = None, **given: object
+    environment: Environment, bucket: Bucket, instance_type: str | None = None, **given: Any
 ) -> JobRequest:
     return efficientnet.request(environment, bucket, DATASET, given, instance_type)
 
@@ -86,6 +86,21 @@ def test_an_instance_without_a_container_is_refused_before_anything_is_uploaded(
     with pytest.raises(UserError, match=f"no PyTorch container for {instance_type} in us-east-1"):
         _request(dev, bucket, instance_type)
     assert bucket.keys("training/") == []
+
+
+@pytest.mark.parametrize("name", ["image_size", "image-size"])
+@pytest.mark.parametrize("value", ["384", 384, "16"])
+def test_pictures_that_terraform_would_refuse_are_refused_before_anything_is_uploaded(
+    bucket: Bucket, dev: Environment, name: str, value: object
+) -> None:
+    with pytest.raises(UserError, match=rf"^{name} must give pictures of 32 to 320 pixels"):
+        _request(dev, bucket, **{name: value})
+    assert bucket.keys("training/") == []
+
+
+def test_a_size_that_is_no_number_is_refused(bucket: Bucket, dev: Environment) -> None:
+    with pytest.raises(UserError, match=r"^image_size must be a whole number; it is 'large'"):
+        _request(dev, bucket, image_size="large")
 
 
 def test_hyperparameters_are_json_as_the_toolkit_in_the_container_reads_them(

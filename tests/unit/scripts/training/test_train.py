@@ -11,7 +11,7 @@ import pytest
 from botocore.client import BaseClient
 from botocore.exceptions import ClientError
 
-from scripts.artifacts import Bucket
+from scripts.artifacts import CURRENT_DATASET, Bucket
 from scripts.environment import Environment
 from scripts.errors import UserError
 from scripts.training import train
@@ -58,14 +58,14 @@ def test_the_longest_environments_name_still_makes_a_valid_job(
     assert len(submitted(sagemaker)["TrainingJobName"]) <= 63
 
 
-def test_the_job_runs_as_the_role_for_at_most_an_hour_on_one_instance(
+def test_the_job_runs_as_the_role_for_at_most_four_hours_on_one_instance(
     sagemaker: Any, staged: Bucket, dev: Environment
 ) -> None:
     train_job(dev, staged)
     job = submitted(sagemaker)
     assert job["RoleArn"] == ROLE
     assert job["ResourceConfig"]["InstanceCount"] == 1
-    assert job["StoppingCondition"]["MaxRuntimeInSeconds"] == 3600
+    assert job["StoppingCondition"]["MaxRuntimeInSeconds"] == 14_400
 
 
 def test_the_job_says_what_it_belongs_to_and_what_it_was_trained_on(
@@ -87,6 +87,15 @@ def test_nothing_staged_is_said_before_anything_is_asked_for(
     with pytest.raises(UserError, match="Run: invoke stage"):
         train_job(dev, bucket)
     assert aws.made("CreateTrainingJob") == []
+
+
+def test_a_data_set_with_a_class_that_can_be_no_label_is_refused_before_it_is_trained_on(
+    sagemaker: Any, staged: Bucket, dev: Environment
+) -> None:
+    staged.write_json(CURRENT_DATASET, {**DATASET, "classes": ["Bicycle", "motorcycle"]})
+    with pytest.raises(UserError, match="'Bicycle' cannot be a class name"):
+        train_job(dev, staged)
+    assert sagemaker.made("CreateTrainingJob") == []
 
 
 def test_two_clouds_one_after_the_other_are_not_confused(
@@ -161,6 +170,20 @@ def test_a_job_that_gives_no_reason_says_so(
     )
     with pytest.raises(UserError, match="ended as Stopped: no reason was given"):
         train_job(dev, staged)
+
+
+def test_a_job_whose_time_was_over_says_so_and_what_to_set(
+    sagemaker: Any, staged: Bucket, dev: Environment
+) -> None:
+    sagemaker.answers["DescribeTrainingJob"] = described(
+        TrainingJobStatus="Stopped",
+        SecondaryStatus="MaxRuntimeExceeded",
+        StoppingCondition={"MaxRuntimeInSeconds": 7200},
+    )
+    with pytest.raises(UserError, match="Stopped: it took longer than 7200 s") as caught:
+        train_job(dev, staged)
+    assert "--set epochs=" in str(caught.value)
+    assert "--instance-type" in str(caught.value)
 
 
 def test_who_stops_waiting_stops_the_job(
