@@ -97,14 +97,14 @@ def gameday(_: Context, only: str = "") -> None:
 
 @task(
     help={
-        "model": "cross-validate and train with three seeds, too: some twenty minutes",
+        "model": "train nine models: ten minutes",
         "demo": "time a warm `make demo`, too",
-        "cold": "time a cold one, too",
+        "cold": "time `make demo` in a fresh clone, too",
     }
 )
 @friendly
 def bench(_: Context, model: bool = False, demo: bool = False, cold: bool = False) -> None:
-    """Measure what the README claims, into build/bench.json."""
+    """Measure speed, memory and drift detection, into build/bench.json."""
     chosen = (("--model", model), ("--demo", demo), ("--cold", cold))
     options = [option for option, on in chosen if on]
     run(" ".join(["python", "tests/benchmarks/bench.py", *options]))

@@ -21,13 +21,13 @@ from scripts.traffic.run import Load
         "rate": "pictures in a second, minute or hour, such as 20/s, 300/m, 1000/h",
         "minutes": "for how long",
         "rhythm": f"how they are spread: {', '.join(plan.RHYTHMS)} (24 hours in those minutes)",
-        "burst": "so many pictures at once instead of a rate",
+        "burst": "send this many at once; --rate and --minutes are ignored",
         "mix": "shares of other pictures, as kind=share: a class, "
         f"{', '.join([*pictures.DRIFTED, pictures.HOSTILE_KIND])}",
-        "to": "workflow: uploads; endpoint: the model alone, to see it scale",
+        "to": "workflow: uploads; endpoint: straight to the model, without the workflow",
         "at-once": "uploads on their way at the same time, at most",
         "out": "file to write the result to, as JSON",
-        "seed": "another one is another day",
+        "seed": "seed for the order and times of the pictures; the same seed sends the same",
         "yes": "do not ask",
     }
 )

@@ -2,6 +2,7 @@
 
 import inspect
 import re
+from collections.abc import Iterator
 
 import pytest
 
@@ -21,6 +22,12 @@ TASKS = {
     for name in [*namespace.task_names, *namespace.collections]
     if name != "cloud"
 }
+# What people read in an alarm: Terraform fills in the environment's name.
+ALARMS = {
+    path.relative_to(ROOT).as_posix(): path.read_text("utf-8")
+    for module in ("observability", "workflow")
+    for path in sorted((TERRAFORM / "modules" / module).glob("*"))
+}
 # A name in code that is a resource's, not a variable's, of Terraform.
 VARIABLES = set(re.findall(r'^variable "(\w+)"', (TERRAFORM / "variables.tf").read_text(), re.M))
 
@@ -30,7 +37,18 @@ def code(text: str) -> list[str]:
     blocks = re.findall(r"^```\w*\n(.*?)^```", text, re.M | re.S)
     rest = re.sub(r"^```.*?^```", "", text, flags=re.M | re.S)
     lines = [line for block in blocks for line in block.splitlines()]
-    return [*re.findall(r"`([^`]+)`", rest), *lines]
+    return [*(" ".join(found.split()) for found in re.findall(r"`([^`]+)`", rest)), *lines]
+
+
+def commands(text: str) -> Iterator[tuple[str, set[str]]]:
+    """Every `invoke` command as the name of its task, and its options."""
+    for line in code(text):
+        for name, rest in re.findall(r"(?:^|bin/)invoke ([a-z][\w.]*)(.*)", line):
+            yield name, set(re.findall(r"(?<!\S)--(?:no-)?([a-z-]+)", rest.split("#")[0]))
+
+
+def parameters(name: str) -> set[str]:
+    return {flag.replace("_", "-") for flag in inspect.signature(TASKS[name].body).parameters}
 
 
 @pytest.mark.parametrize("page", TEXTS)
@@ -39,15 +57,23 @@ def test_every_make_command_is_a_verb_of_the_makefile(page):
     assert named <= VERBS
 
 
-@pytest.mark.parametrize("page", TEXTS)
+@pytest.mark.parametrize("page", [*TEXTS, *ALARMS])
 def test_every_invoke_command_is_a_task_with_these_options(page):
-    for line in code(TEXTS[page]):
-        for name, rest in re.findall(r"(?:^|bin/)invoke ([a-z][\w.]*)(.*)", line):
-            assert name in TASKS, f"{page}: {line}"
-            arguments = inspect.signature(TASKS[name].body).parameters
-            options = re.findall(r"(?<!\S)--(?:no-)?([a-z-]+)", rest.split("#")[0])
-            known = {flag.replace("_", "-") for flag in arguments} | {"list", "help"}
-            assert set(options) <= known, f"{page}: {line}"
+    for name, options in commands((TEXTS | ALARMS)[page]):
+        assert name in TASKS
+        assert options <= parameters(name) | {"list", "help"}, name
+
+
+@pytest.mark.parametrize("page", [*TEXTS, *ALARMS])
+def test_no_command_lacks_the_reason_that_its_task_refuses_to_run_without(page):
+    for name, options in commands((TEXTS | ALARMS)[page]):
+        assert "reason" in options or "reason" not in parameters(name), name
+
+
+@pytest.mark.parametrize("page", ALARMS)
+def test_every_command_of_an_alarm_names_the_alarms_environment(page):
+    for name, options in commands(ALARMS[page]):
+        assert "env" in options or "env" not in parameters(name), name
 
 
 def test_the_readme_has_every_task():
@@ -58,6 +84,14 @@ def test_the_readme_has_every_task():
     missing = {name for name in namespace.task_names if name not in named}
     missing -= {"batch.run", "endpoint.deploy"}
     assert missing == set()
+
+
+def test_the_readmes_table_of_tasks_has_no_other():
+    _, section = TEXTS["README.md"].split("\n## What each task does\n")
+    rows = re.findall(r"^\| (`.*?) \|", section.partition("\n## ")[0], re.M)
+    named = {name for row in rows for name in re.findall(r"`([^`]+)`", row)}
+    assert named
+    assert named <= TASKS.keys()
 
 
 @pytest.mark.parametrize("page", TEXTS)

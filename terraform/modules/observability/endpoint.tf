@@ -8,7 +8,7 @@ locals {
       metric     = "Invocation5XXErrors"
       dimensions = local.endpoint_dimensions
       meaning    = "The model or its container fails on requests. They are retried, so photographs are late rather than lost."
-      action     = "Read the endpoint's log group /aws/sagemaker/Endpoints/${local.endpoint_name}. If a deployment has just happened, go back to the version before: `invoke rollback --env ${var.environment}`."
+      action     = "Read the endpoint's log group /aws/sagemaker/Endpoints/${local.endpoint_name}. If a deployment has just happened, go back to the version before: `invoke rollback --env ${var.environment} --reason WORDS`."
     }
     endpoint-client-errors = {
       namespace  = "AWS/SageMaker"

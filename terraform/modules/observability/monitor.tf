@@ -34,14 +34,14 @@ locals {
         threshold  = 0.5
         periods    = local.monitor_periods
         meaning    = "For ${local.spans.monitor} less than half of what the endpoint was asked has been captured: drift cannot be seen."
-        action     = "Check that data capture is on (DescribeEndpoint), that SageMaker's role may write to captures/ of the artifacts bucket, and how full the instances' disks are: capture stops on a full one. `invoke endpoint --env ${var.environment}` sets it up again."
+        action     = "Check that data capture is on (DescribeEndpoint), that SageMaker's role may write to captures/ of the artifacts bucket, and how full the instances' disks are: capture stops on a full one. `invoke endpoint --version N --env ${var.environment}` sets it up again; N is the version in service, as in `invoke models --env ${var.environment}`."
       }
       monitor-behind = {
         metric    = "UnreadFiles"
         statistic = "Minimum"
         periods   = local.monitor_periods
         meaning   = "For ${local.spans.monitor} the monitor has read less than was captured: it looks at ever older photographs, and sees a drift late."
-        action    = "After an outage it catches up by itself, window by window. Otherwise there is more traffic than it can read: run it more often (monitor_schedule), or let the endpoint capture a part (`invoke endpoint --capture 20 --env ${var.environment}`)."
+        action    = "After an outage it catches up by itself, window by window. Otherwise there is more traffic than it can read: run it more often (monitor_schedule), or let the endpoint capture a part (`invoke endpoint --version N --capture 20 --env ${var.environment}`; N is the version in service, without it the newest approved one is deployed)."
       }
       damaged-captures = {
         metric  = "DamagedRecords"
@@ -54,7 +54,7 @@ locals {
         threshold = local.drift.warn
         missing   = "ignore"
         meaning   = "What is photographed, or how sure the model is, has changed since the model was deployed."
-        action    = "Open `invoke report --env ${var.environment}`: it says which signal, since when, and shows pictures. Label some of them. If the model is wrong on them, keep them for the next `invoke retrain`."
+        action    = "Open `invoke report --env ${var.environment}`: it says which signal, since when, and shows pictures. Label some of them. If the model is wrong on them, keep them for the next `invoke retrain --add FOLDER --env ${var.environment}`."
       }
       drift-act = {
         metric    = "DriftSeverity"
@@ -62,7 +62,7 @@ locals {
         threshold = local.drift.act
         missing   = "ignore"
         meaning   = "What is photographed, or how sure the model is, has changed so much that the model is probably worse than its evaluation says."
-        action    = "Open `invoke report --env ${var.environment}`: it shows pictures. The model is new: `invoke rollback`. A camera, dirt or darkness: mend that. New kinds of pictures: label some, and `invoke retrain --add FOLDER`. Meanwhile look through what is accepted."
+        action    = "Open `invoke report --env ${var.environment}`: it shows pictures. The model is new: `invoke rollback --env ${var.environment} --reason WORDS`. A camera, dirt or darkness: mend that. New kinds of pictures: label some, and `invoke retrain --add FOLDER --env ${var.environment}`. Meanwhile look through what is accepted."
       }
     } :
     name => merge({

@@ -60,7 +60,7 @@ locals {
         datapoints = var.rollback_timing.datapoints_to_alarm
         }, alarm, {
         meaning = "${alarm.meaning} An update that is under way is rolled back by SageMaker."
-        action  = "An update goes back by itself, and DescribeEndpoint names this alarm; without one, `invoke rollback` returns to the version before. ${alarm.action}"
+        action  = "An update goes back by itself, and DescribeEndpoint names this alarm; without one, `invoke rollback --env ${var.environment} --reason WORDS` returns to the version before. ${alarm.action}"
     })
   }
 

@@ -22,7 +22,7 @@ locals {
       periods    = local.failing.periods
       datapoints = local.failing.datapoints
       meaning    = "The workflow fails again and again: in ${local.failing.datapoints} periods of ${var.alarm_timing.period_s} s within ${local.spans.failing}."
-      action     = "Find what the failures have in common: the message about ${local.failures_queue} names their errors. If an update or a deployment has just happened, go back: `invoke rollback --env ${var.environment}`. Then `invoke redrive --env ${var.environment}`."
+      action     = "Find what the failures have in common: the message about ${local.failures_queue} names their errors. If an update or a deployment has just happened, go back: `invoke rollback --env ${var.environment} --reason WORDS`. Then `invoke redrive --env ${var.environment}`."
     }
     executions-timed-out = {
       severity   = "page"
@@ -30,7 +30,7 @@ locals {
       metric     = "ExecutionsTimedOut"
       dimensions = { StateMachineArn = local.state_machine_arn }
       meaning    = "An execution was cut off by its time limit, which timeouts and retries should make impossible: its input is not in the failure queue."
-      action     = "Find photographs without a decision: compare the uploads bucket with the decisions table for this hour, and start the state machine for each."
+      action     = "`invoke batch s3://${var.prefix}-uploads-${var.account_id}/incoming/ --env ${var.environment}` classifies exactly the photographs without a decision. Then find out why the retries took longer than planned: somebody has changed the definition by hand, or Step Functions was slow."
     }
   }
 
