@@ -85,6 +85,20 @@ class Environment:
         with _CREATING_A_CLIENT:  # clients may be shared between threads, their session may not
             return boto3.client(service, config=config)
 
+    def check_account(self) -> None:
+        """Raise UserError when the credentials are not those of the account that the file pins.
+
+        Terraform refuses by itself, but models and pictures are removed before it is asked.
+        """
+        pinned = self.settings.get("account_id")
+        if not pinned or self.is_local:
+            return
+        if self.client("sts").get_caller_identity()["Account"] != pinned:
+            raise UserError(
+                f"terraform/environments/{self.name}.tfvars pins account {pinned}, but the "
+                "credentials are another account's. Choose another AWS_PROFILE."
+            )
+
     def activate(self) -> None:
         """Make this process's environment variables the environment's.
 

@@ -114,4 +114,5 @@ def use(env: str) -> Environment:
     """Open the environment and make it this process's."""
     environment = open_environment(env, os.environ)
     environment.activate()
+    environment.check_account()
     return environment

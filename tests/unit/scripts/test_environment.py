@@ -17,7 +17,7 @@ from typing import Any
 import boto3
 import pytest
 
-from scripts import environment
+from scripts import commands, environment
 from scripts.environment import ROOT, Environment, open_environment
 from scripts.errors import UserError
 
@@ -228,6 +228,23 @@ def test_activating_makes_the_process_environment_exactly_the_environments(
     monkeypatch.setattr(os, "environ", {"BEFORE": "1"})
     Environment("dev", "us-east-1", "scones", {"AFTER": "2"}).activate()
     assert os.environ == {"AFTER": "2"}
+
+
+@pytest.mark.parametrize("pinned", [{}, {"account_id": "123456789012"}])
+def test_credentials_of_the_account_that_is_pinned_may_be_used(
+    aws: Any, dev: Environment, pinned: dict[str, str]
+) -> None:
+    replace(dev, settings=pinned).check_account()
+
+
+def test_a_task_with_another_accounts_credentials_ends_before_it_does_anything(
+    aws: Any, dev: Environment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pinned = replace(dev, variables=dict(os.environ), settings={"account_id": "999999999999"})
+    monkeypatch.setattr(commands, "open_environment", lambda *_: pinned)
+    with pytest.raises(UserError, match=r"pins account 999999999999.*Choose another AWS_PROFILE"):
+        commands.use("dev")
+    assert [name for name, _ in aws.calls] == ["GetCallerIdentity"]
 
 
 def test_clients_are_made_one_at_a_time(monkeypatch: pytest.MonkeyPatch, dev: Environment) -> None:
