@@ -279,7 +279,7 @@ variable "decision_retention_days" {
 }
 
 variable "batch_limits" {
-  description = "How many photographs of a batch are classified at a time, and the percentage that may fail before it is given up. At the 0.26 s that the three functions are estimated to take (docs/cost.md), 100 at a time ask the endpoint at most 390 times a second, which is what two cores were measured to answer here (docs/measured.md), an instance's worth; they are a tenth of an account's usual limit of 1,000 functions at a time."
+  description = "How many photographs of a batch are classified at a time, and the percentage that may be in groups of which most fail, before it is given up. Each instance of the endpoint can have 100 at a time: if a photograph takes half a second, that is 200 a second, half of what two cores were measured to answer here (docs/measured.md). Groups are of 20, and there are as many at a time as fit."
   type = object({
     concurrency                = optional(number, 100)
     tolerated_failures_percent = optional(number, 5)
@@ -288,7 +288,12 @@ variable "batch_limits" {
 
   validation {
     condition     = var.batch_limits.concurrency >= 1 && var.batch_limits.concurrency <= 10000 && floor(var.batch_limits.concurrency) == var.batch_limits.concurrency
-    error_message = "batch_limits.concurrency must be a whole number from 1 to 10,000, which is Step Functions' limit."
+    error_message = "batch_limits.concurrency must be a whole number from 1 to 10,000."
+  }
+
+  validation {
+    condition     = var.batch_limits.concurrency <= 100 * var.endpoint_scaling.maximum
+    error_message = "batch_limits.concurrency must be no more than 100 for each instance that endpoint_scaling.maximum allows: the endpoint could not answer them."
   }
 
   validation {

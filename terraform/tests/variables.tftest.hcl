@@ -96,7 +96,6 @@ run "every_other_value_that_cannot_work_is_refused" {
     rollback_limits         = { latency_ms = 500000 }
     endpoint_scaling        = { minimum = 3, maximum = 2 }
     endpoint_nights         = { begin = "20:00", end = "cron(0 5 * * ? *)" } # no schedule
-    batch_limits            = { concurrency = 10001 }                        # Step Functions allows 10,000
   }
 
   expect_failures = [
@@ -122,8 +121,28 @@ run "every_other_value_that_cannot_work_is_refused" {
     var.rollback_limits,
     var.endpoint_scaling,
     var.endpoint_nights,
-    var.batch_limits,
   ]
+}
+
+run "a_batch_that_would_never_end_is_refused" {
+  command = plan
+
+  variables {
+    batch_limits = { concurrency = 0 }
+  }
+
+  expect_failures = [var.batch_limits]
+}
+
+run "a_batch_that_the_endpoint_could_not_answer_is_refused" {
+  command = plan
+
+  variables {
+    endpoint_scaling = { maximum = 4 }
+    batch_limits     = { concurrency = 401 }
+  }
+
+  expect_failures = [var.batch_limits]
 }
 
 run "a_rate_that_every_update_reaches_is_refused" {

@@ -67,7 +67,7 @@ def parts(hyperparameters: Mapping[str, str]) -> dict[str, Part]:
 
 ALWAYS = (
     *("imports", "packages", "decoding", "monitoring", "local_cloud", "functions", "plan"),
-    "loads",
+    *("loads", "growth"),
     *("drift_false_alarms", "drift_detection", "serving"),
 )
 
@@ -82,7 +82,6 @@ def wanted(options: argparse.Namespace, known: Sequence[str]) -> list[str]:
         return names
     chosen = {
         "model": options.model,
-        "growth": options.growth,
         "warm_demo": options.demo,
         "cold_demo": options.cold,
     }
@@ -102,7 +101,6 @@ def main(arguments: Sequence[str]) -> None:
     parser.add_argument("--model", action="store_true", help="train nine models: ten minutes")
     parser.add_argument("--demo", action="store_true", help="time a warm `make demo`, too")
     parser.add_argument("--cold", action="store_true", help="time a cold one, too: a fresh clone")
-    parser.add_argument("--growth", action="store_true", help="batches of up to 10,000, too")
     parser.add_argument("--only", help="measure these parts alone, comma separated")
     parser.add_argument(
         "--set",

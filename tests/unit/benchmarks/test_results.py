@@ -35,7 +35,7 @@ def test_where_nothing_was_measured_there_are_no_parts(tmp_path):
 
 
 def options(**given):
-    off = dict.fromkeys(("model", "growth", "demo", "cold"), False)
+    off = dict.fromkeys(("model", "demo", "cold"), False)
     return argparse.Namespace(**off | {"only": None} | given)
 
 
@@ -45,11 +45,18 @@ KNOWN = tuple(bench.parts({}))
 def test_serving_is_always_measured_and_what_takes_long_on_request():
     always = [
         *("imports", "packages", "decoding", "monitoring", "local_cloud"),
-        *("drift_false_alarms", "drift_detection", "serving", "functions", "plan", "loads"),
+        *(
+            "drift_false_alarms",
+            "drift_detection",
+            "serving",
+            "functions",
+            "plan",
+            "loads",
+            "growth",
+        ),
     ]
     assert bench.wanted(options(), KNOWN) == always
     assert bench.wanted(options(model=True), KNOWN) == [*always, "model"]
-    assert bench.wanted(options(growth=True), KNOWN) == [*always, "growth"]
     assert bench.wanted(options(demo=True, cold=True), KNOWN) == [*always, "warm_demo", "cold_demo"]
 
 
