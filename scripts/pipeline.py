@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from botocore.exceptions import BotoCoreError, ClientError
+
 from scripts import artifacts
 from scripts.artifacts import CURRENT_DATASET, Bucket, dataset_key
 from scripts.console import Screen, Step
@@ -241,18 +243,40 @@ def plan(environment: Environment) -> Plan:
 
 
 def destroy(environment: Environment, screen: Screen) -> list[str]:
-    """Remove everything and return what is left, which should be nothing."""
-    with screen.step("destroy", "Clean up") as step:
-        workspace = terraform.open_workspace(environment)
-        outputs = terraform.outputs(workspace)
-        step.say("endpoint and models")
-        removal.remove_models(environment, step.say)
-        for name in ("uploads_bucket", "artifacts_bucket"):
-            if name in outputs:
-                removal.empty_bucket(environment, outputs[name], step.say)
-        removed = terraform.destroy(
-            workspace, None, lambda done, total, kind: step.progress(done, total, kind)
-        )
+    """Remove everything and return what is left, which should be nothing.
+
+    When that fails, what is left is on the screen, with what it still costs: nobody else will look.
+    """
+    try:
+        with screen.step("destroy", "Clean up") as step:
+            removed = _remove(environment, step)
+            remaining = removal.inventory(environment)
+            step.result = f"{removed} resources removed, {len(remaining)} left"
+            return remaining
+    except Exception:
+        _show_left(environment, screen)
+        raise
+
+
+def _remove(environment: Environment, step: Step) -> int:
+    workspace = terraform.open_workspace(environment)
+    outputs = terraform.outputs(workspace)
+    step.say("endpoint and models")
+    removal.remove_models(environment, step.say)
+    for name in ("uploads_bucket", "artifacts_bucket"):
+        if name in outputs:
+            removal.empty_bucket(environment, outputs[name], step.say)
+    return terraform.destroy(
+        workspace, None, lambda done, total, kind: step.progress(done, total, kind)
+    )
+
+
+def _show_left(environment: Environment, screen: Screen) -> None:
+    try:
         remaining = removal.inventory(environment)
-        step.result = f"{removed} resources removed, {len(remaining)} left"
-        return remaining
+    except (BotoCoreError, ClientError, UserError) as error:
+        # Told beside what failed first, not instead of it.
+        screen.print(f"  What is left cannot be listed: {error}")
+        return
+    for item in remaining:
+        screen.print(f"  left: {removal.describe_left(item)}")

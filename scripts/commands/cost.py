@@ -46,7 +46,7 @@ def cost(
             f"Nothing is planned that costs money. Run: {environment.command('deploy')}"
         )
     screen.table(*wording.COLUMNS, rows=wording.rows(found))
-    for line in wording.conclusion(found):
+    for line in wording.conclusion(found, environment.region):
         screen.print(line)
     if markdown:
-        Path(markdown).write_text(wording.markdown(found), "utf-8")
+        Path(markdown).write_text(wording.markdown(found, environment.region), "utf-8")

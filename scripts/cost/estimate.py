@@ -8,7 +8,7 @@ message where it is not. Durations and sizes are in measured.json, each from a c
 import json
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,46 @@ TRACES_A_SECOND, TRACED_SHARE = 1.0, 0.05
 # What the original design does with each picture: a Standard workflow of three functions.
 ORIGINAL_TRANSITIONS = 5  # start, three steps, end
 ORIGINAL_MEMORY_GB = 0.128
+# What the lines below are counted from.
+_COUNTED = {
+    "aws_appautoscaling_target",
+    "aws_cloudwatch_composite_alarm",
+    "aws_cloudwatch_dashboard",
+    "aws_cloudwatch_event_rule",
+    "aws_cloudwatch_log_group",
+    "aws_cloudwatch_metric_alarm",
+    "aws_dynamodb_table",
+    "aws_kms_key",
+    "aws_lambda_function",
+    "aws_s3_bucket",
+    "aws_sfn_state_machine",
+    "aws_sqs_queue",
+}
+# What AWS asks nothing for, or less than a cent a month for as much as this project needs of it.
+_FREE = {
+    "aws_appautoscaling_policy",
+    "aws_appautoscaling_scheduled_action",
+    "aws_budgets_budget",
+    "aws_cloudwatch_event_target",
+    "aws_iam_openid_connect_provider",
+    "aws_iam_policy",
+    "aws_iam_role",
+    "aws_iam_role_policy",
+    "aws_iam_role_policy_attachment",
+    "aws_kms_alias",
+    "aws_lambda_layer_version",
+    "aws_lambda_permission",
+    "aws_s3_bucket_lifecycle_configuration",
+    "aws_s3_bucket_notification",
+    "aws_s3_bucket_ownership_controls",
+    "aws_s3_bucket_policy",
+    "aws_s3_bucket_public_access_block",
+    "aws_s3_bucket_server_side_encryption_configuration",
+    "aws_s3_bucket_versioning",
+    "aws_s3_object",
+    "aws_sns_topic",
+    "aws_sns_topic_subscription",
+}
 
 _HERE = Path(__file__).parent
 
@@ -71,10 +111,12 @@ class Line:
 
 @dataclass(frozen=True)
 class Estimate:
-    """All lines of a month, in US dollars."""
+    """All lines of a month, in US dollars. `unpriced`: by address, what may cost something that is
+    in no line."""
 
     lines: tuple[Line, ...]
     assumptions: Assumptions
+    unpriced: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def monthly(self) -> float:
@@ -90,11 +132,26 @@ class Estimate:
         pictures = self.assumptions.pictures
         return (self.monthly - self.idle) / pictures * MILLION if pictures else 0.0
 
+    @property
+    def unpriced_kinds(self) -> tuple[str, ...]:
+        """The kinds of what may cost something that is in no line."""
+        return tuple(sorted(set(self.unpriced.values())))
+
 
 def prices() -> dict[str, tuple[float, str]]:
     """Price and unit by name, from prices.json."""
-    found = json.loads((_HERE / "prices.json").read_text("utf-8"))["prices"]
-    return {name: (float(price), unit) for name, (price, unit, _) in found.items()}
+    found = _price_list()["prices"]
+    return {name: (float(price), unit) for name, (price, unit, *_) in found.items()}
+
+
+def price_region() -> str:
+    """The region that the prices are of."""
+    return str(_price_list()["region"])
+
+
+def _price_list() -> dict[str, Any]:
+    document: dict[str, Any] = json.loads((_HERE / "prices.json").read_text("utf-8"))
+    return document
 
 
 def measured() -> dict[str, Any]:
@@ -114,7 +171,16 @@ def monthly(resources: Sequence[Resource], assumptions: Assumptions) -> Estimate
         price, unit = listed[name]
         if quantity:
             lines.append(Line(service, what, quantity, unit, price, idle))
-    return Estimate(tuple(lines), assumptions)
+    return Estimate(tuple(lines), assumptions, dict(_unpriced(resources)))
+
+
+def _unpriced(resources: Sequence[Resource]) -> Iterator[tuple[str, str]]:
+    for item in resources:
+        mode = item.values.get("billing_mode")
+        if item.type == "aws_dynamodb_table" and mode != "PAY_PER_REQUEST":
+            yield item.address, "aws_dynamodb_table with provisioned capacity"
+        elif item.type not in _COUNTED | _FREE:
+            yield item.address, item.type
 
 
 Counted = tuple[str, str, str, float, bool]

@@ -1,6 +1,6 @@
 """An estimate as a person reads it."""
 
-from scripts.cost.estimate import Estimate, beyond_hosting, original, prices
+from scripts.cost.estimate import Estimate, beyond_hosting, original, price_region, prices
 from scripts.errors import UserError
 
 COLUMNS = ("Service", "What", "Quantity", "Unit", "$ a month")
@@ -30,10 +30,14 @@ def rows(found: Estimate) -> list[tuple[str, ...]]:
     return table
 
 
-def conclusion(found: Estimate) -> list[str]:
-    """The comparison that matters, and what it rests on."""
+def conclusion(found: Estimate, region: str) -> list[str]:
+    """The comparison that matters, and what it rests on; `region` is the environment's."""
     assumed = found.assumptions
+    listed, unpriced = price_region(), ", ".join(found.unpriced_kinds)
+    elsewhere = f"At the prices of {listed}, not of {region}: there it may cost more."
     return [
+        *([elsewhere] if region != listed else []),
+        *([f"Not priced, and in no line: {unpriced}."] if unpriced else []),
         f"A million pictures cost ${beyond_hosting(found):.2f} beyond hosting, and "
         f"${found.per_million:.2f} with tracing and with what is stored of them; the original "
         f"design's workflow ${original():.2f}.",
@@ -44,10 +48,10 @@ def conclusion(found: Estimate) -> list[str]:
     ]
 
 
-def markdown(found: Estimate) -> str:
+def markdown(found: Estimate, region: str) -> str:
     """The same as Markdown."""
     lines = [f"| {' | '.join(COLUMNS)} |", "|---|---|---:|---|---:|"]
     for row in rows(found):
         cells = (f"**{cell}**" if cell and not row[0] else cell for cell in row)
         lines.append(f"| {' | '.join(cells)} |")
-    return "\n".join([*lines, "", *conclusion(found), ""])
+    return "\n".join([*lines, "", *conclusion(found, region), ""])

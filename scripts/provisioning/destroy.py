@@ -5,26 +5,37 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from typing import Any
+from urllib.parse import unquote_plus
 
 from botocore.exceptions import ClientError
 
+from scripts.cost.estimate import prices
 from scripts.environment import Environment
 from scripts.errors import UserError
 from scripts.serving import endpoint, registry
 
 Say = Callable[[str], None]
-# What is paid for a thing of a kind that is left, whether it is used or not. Others cost nothing.
+# What is paid for a thing of a kind that is left, whether it is used or not: in words, or as
+# prices.json names it, by the month. Others cost nothing.
 STILL_COSTS = {
     "Endpoint": "its instances, by the hour",
+    "running TrainingJob": "its instances, until it ends",
+    "running TransformJob": "its instances, until it ends",
     "bucket": "what it stores",
     "table": "what it stores",
     "log group": "what it stores",
-    "alarm": "$0.10 a month",
-    "dashboard": "$3 a month",
+}
+_BY_THE_MONTH = {
+    "alarm": "cloudwatch alarm",
+    "composite alarm": "cloudwatch composite alarm",
+    "dashboard": "cloudwatch dashboard",
+    "key": "kms key",
 }
 POLL_S = 0.2
 _RUNNING = ("InProgress", "Stopping")
 _DELETE_AT_ONCE = 1000  # DeleteObjects' limit
+# DeleteObjects sends keys as XML 1.0, which cannot hold these: S3 refuses the whole request.
+_NOT_IN_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 def remove_models(environment: Environment, say: Say) -> None:
@@ -67,17 +78,12 @@ def empty_bucket(environment: Environment, bucket: str, say: Say) -> int:
     try:
         # Always the first page: the place where a page ended is gone with what was deleted.
         while objects := _first_versions(s3, bucket):
-            answer = s3.delete_objects(Bucket=bucket, Delete={"Objects": objects, "Quiet": True})
-            for problem in answer.get("Errors", []):
-                raise UserError(
-                    f"{problem['Key']} in {bucket} cannot be deleted: {problem['Code']}. "
-                    "Delete it, then run this again."
-                )
+            _delete(s3, bucket, objects)
             removed += len(objects)
             say(f"{removed} objects of {bucket}")
-        for page in s3.get_paginator("list_multipart_uploads").paginate(Bucket=bucket):
-            for item in page.get("Uploads", []):
-                s3.abort_multipart_upload(Bucket=bucket, Key=item["Key"], UploadId=item["UploadId"])
+        while uploads := _first_uploads(s3, bucket):
+            for item in uploads:
+                s3.abort_multipart_upload(Bucket=bucket, **item)
     except ClientError as error:
         if error.response["Error"]["Code"] != "NoSuchBucket":
             raise
@@ -90,19 +96,50 @@ def _first_versions(s3: Any, bucket: str) -> list[dict[str, str]]:
     return [{"Key": item["Key"], "VersionId": item["VersionId"]} for item in items]
 
 
+def _delete(s3: Any, bucket: str, objects: list[dict[str, str]]) -> None:
+    together = []
+    for item in objects:
+        if _NOT_IN_XML.search(item["Key"]):
+            s3.delete_object(Bucket=bucket, **item)
+        else:
+            together.append(item)
+    if not together:
+        return
+    answer = s3.delete_objects(Bucket=bucket, Delete={"Objects": together, "Quiet": True})
+    for problem in answer.get("Errors", []):
+        raise UserError(
+            f"{problem['Key']} in {bucket} cannot be deleted: {problem['Code']}. "
+            "Delete it, then run this again."
+        )
+
+
+def _first_uploads(s3: Any, bucket: str) -> list[dict[str, str]]:
+    # Encoded, or a key that XML cannot hold would make the answer unreadable. botocore asks for
+    # this by itself where it lists versions, but not here.
+    page = s3.list_multipart_uploads(Bucket=bucket, EncodingType="url")
+    read = unquote_plus if page.get("EncodingType") == "url" else str
+    return [
+        {"Key": read(item["Key"]), "UploadId": item["UploadId"]} for item in page.get("Uploads", [])
+    ]
+
+
 def inventory(environment: Environment) -> list[str]:
     """Everything of the environment that still exists, as "kind name", whoever made it.
 
     Transform jobs cannot be deleted on AWS; a finished one is a record that costs nothing, so
-    only running jobs count.
+    only running jobs count. So it is with keys: one that waits for its deletion costs nothing.
     """
     return sorted(f"{kind} {name}" for kind, name in _remaining(environment))
 
 
 def describe_left(item: str) -> str:
     """A line of the inventory, with what it still costs."""
-    kind = next((kind for kind in STILL_COSTS if item.startswith(f"{kind} ")), None)
-    return f"{item}: {f'still costs {STILL_COSTS[kind]}' if kind else 'costs nothing'}"
+    listed = prices()
+    monthly = {kind: f"${listed[name][0]:.2f} a month" for kind, name in _BY_THE_MONTH.items()}
+    for kind, words in (STILL_COSTS | monthly).items():
+        if item.startswith(f"{kind} "):
+            return f"{item}: still costs {words}"
+    return f"{item}: costs nothing"
 
 
 def _remaining(environment: Environment) -> Iterator[tuple[str, str]]:
@@ -112,12 +149,18 @@ def _remaining(environment: Environment) -> Iterator[tuple[str, str]]:
         ("endpoints", "Endpoint"),
         ("endpoint_configs", "EndpointConfig"),
         ("models", "Model"),
-        ("training_jobs", "TrainingJob"),
     ):
         for name in _names(sagemaker, operation, kind, prefix):
             yield kind, name
+    running = [
+        name
+        for status in _RUNNING
+        for name in _names(sagemaker, "training_jobs", "TrainingJob", prefix, status)
+    ]
+    for name in _names(sagemaker, "training_jobs", "TrainingJob", prefix):
+        yield "running TrainingJob" if name in running else "TrainingJob", name
     for name in _names(sagemaker, "transform_jobs", "TransformJob", prefix, "InProgress"):
-        yield "TransformJob", name
+        yield "running TransformJob", name
     for name in registry.names(environment):
         yield "ModelPackage", name
 
@@ -157,15 +200,15 @@ def _remaining(environment: Environment) -> Iterator[tuple[str, str]]:
         ),
         *(
             (
-                "alarm",
+                kind,
                 [
                     alarm["AlarmName"]
                     for alarm in pages(
-                        "cloudwatch", "describe_alarms", f"{kind}s", AlarmTypes=[kind]
+                        "cloudwatch", "describe_alarms", f"{name}s", AlarmTypes=[name]
                     )
                 ],
             )
-            for kind in ("MetricAlarm", "CompositeAlarm")
+            for kind, name in (("alarm", "MetricAlarm"), ("composite alarm", "CompositeAlarm"))
         ),
         (
             "dashboard",
@@ -183,6 +226,25 @@ def _remaining(environment: Environment) -> Iterator[tuple[str, str]]:
     for group in pages("logs", "describe_log_groups", "logGroups"):
         if re.search(rf"/{re.escape(prefix)}($|[/-])", group["logGroupName"]):
             yield "log group", group["logGroupName"]
+    kms = environment.client("kms")
+    for key in pages("kms", "list_keys", "Keys"):
+        if _is_paid_key(kms, environment, key["KeyId"]):
+            yield "key", key["KeyId"]
+
+
+def _is_paid_key(kms: Any, environment: Environment, key: str) -> bool:
+    """Whether a key has the environment's tags, which outlive its alias, and is not to go yet."""
+    try:
+        tags = kms.list_resource_tags(KeyId=key)["Tags"]
+    except ClientError as error:
+        if error.response["Error"]["Code"] != "AccessDeniedException":
+            raise
+        return False  # somebody else's: our own may be read by whoever may remove it
+    found = {tag["TagKey"]: tag["TagValue"] for tag in tags}
+    if (found.get("Project"), found.get("Environment")) != (environment.project, environment.name):
+        return False
+    state = kms.describe_key(KeyId=key)["KeyMetadata"]["KeyState"]
+    return bool(state != "PendingDeletion")
 
 
 def _names(

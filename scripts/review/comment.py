@@ -58,7 +58,7 @@ def _lines(review: Review) -> Iterator[str]:
     yield from (f"- {line}" for line in warnings)
     if not warnings and review.changes:
         yield "- Nothing is lost or replaced, and no policy is wider."
-    if not review.costs_much_more:
+    if not review.warns_of_cost:
         yield f"- Cost: {review.cost_in_words()}."
     if review.drifted:
         yield f"- Changed outside of Terraform: {some(map(code, review.drifted))}"

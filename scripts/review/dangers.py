@@ -37,6 +37,8 @@ _PROTECTING = {
     "server_side_encryption",
     "ttl",
 }
+# These protect as long as they are off.
+_EXPOSING = {"force_destroy"}
 
 
 def losses(changes: Iterable[Change]) -> list[Change]:
@@ -57,4 +59,7 @@ def touches_safeguard(change: Change) -> bool:
     if change.action != "change":
         return False
     attributes = {name for name in change.attributes if name not in ("tags", "tags_all")}
-    return bool(attributes if change.type in _SAFEGUARDS else attributes & _PROTECTING)
+    if change.type in _SAFEGUARDS:
+        return bool(attributes)
+    switched_on = {name for name in _EXPOSING if change.after.get(name) or name in change.unknown}
+    return bool(attributes & (_PROTECTING | switched_on))

@@ -87,7 +87,12 @@ def of_permission(values: Mapping[str, Any]) -> set[Grant]:
         return set()
     limits = [
         f"{words} {values[name]}"
-        for name, words in (("source_arn", "it comes from"), ("source_account", "for account"))
+        for name, words in (
+            ("source_arn", "it comes from"),
+            ("source_account", "for account"),
+            ("principal_org_id", "of organization"),
+            ("function_url_auth_type", "by a URL of type"),
+        )
         if values.get(name)
     ]
     who, action = str(values.get("principal")), str(values.get("action"))

@@ -2,9 +2,11 @@
 
 A grant that an older one already covers, as `s3:Get*` covers `s3:GetObject`, is nothing new. What
 is told as wider may be less than it looks (two old grants may cover a new one together), but
-nothing that is wider is left out.
+nothing that is wider is left out. What is not read here, and may grant something by its name, is
+named.
 """
 
+import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -42,8 +44,14 @@ _ATTACHMENTS = {
     "aws_iam_role_policy_attachment": "role",
     "aws_iam_user_policy_attachment": "user",
 }
-# They may let somebody do something, too, in a way that is not read here.
-_NOT_READ = ("aws_iam_", "aws_kms_grant", "aws_lambda_function_url", "aws_s3_bucket_acl")
+# They may let somebody do something, too, in a way that is not read here: resources by their
+# names, and attributes of any other resource.
+_NOT_READ = re.compile(
+    r"aws_iam_\w+|aws_lambda_function_url"
+    r"|\w+_(acl|grants?|permissions?|policy|policies)(_attachment|_association)?"
+)
+_SCALES = "aws_appautoscaling_policy"  # such a policy grants nothing
+_GRANTING = ("access_policies", "access_policy", "acl", "grant", "policy", "resource_policy")
 _OF_A_ROLE = ("inline_policy", "managed_policy_arns", "permissions_boundary")
 # Where a policy names what it is for, when that is a resource of its own.
 _OWNERS = {
@@ -153,10 +161,18 @@ def _not_read(change: Change) -> str:
         else:
             names = [name for name in _OF_A_ROLE if name in change.attributes]
         return f"{', '.join(names)} differs" if names else ""
-    is_read = change.type in POLICIES or change.type in _ATTACHMENTS
-    if is_read or not change.type.startswith(_NOT_READ):
+    if _reader(change) or change.type == _SCALES:
         return ""
-    return "what it grants is not read here"
+    if _NOT_READ.fullmatch(change.type):
+        return "what it grants is not read here"
+    # What is computed is unknown in something new.
+    is_kept = change.action == "change"
+    names = [
+        name
+        for name in _GRANTING
+        if name in change.attributes and (is_kept or change.after.get(name))
+    ]
+    return f"{', '.join(names)} differs" if names else ""
 
 
 def _reader(change: Change) -> Callable[[Mapping[str, Any]], set[Grant]] | None:

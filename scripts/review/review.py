@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from scripts.cost.estimate import Assumptions, Estimate, monthly, resources_of
+from scripts.cost.estimate import Assumptions, Estimate, monthly, price_region, resources_of
 from scripts.review.changes import Change, changed_outputs, changes, drifted
 from scripts.review.dangers import HOLDS_DATA, loses_data, losses, touches_safeguard
 from scripts.review.policies import Difference, differences
@@ -26,6 +26,7 @@ class Review:
     outputs: tuple[str, ...]
     before: Estimate
     after: Estimate
+    region: str
 
     @property
     def counts(self) -> Counter[str]:
@@ -41,6 +42,12 @@ class Review:
     def costs_much_more(self) -> bool:
         return self.rise is not None and self.rise >= MUCH_MORE
 
+    @property
+    def warns_of_cost(self) -> bool:
+        """Whether it costs much more, or may: something is new that has no price here."""
+        is_known = self.after.unpriced.items() <= self.before.unpriced.items()
+        return self.costs_much_more or not is_known
+
     def warnings(self) -> list[str]:
         """What a reviewer must see first, a line of Markdown each; the gravest first."""
         lost = losses(self.changes)
@@ -49,7 +56,7 @@ class Review:
             filter(_is_alarming, self.policies), key=lambda one: (one.is_new, one.gravity)
         )
         found = [*map(_loss, lost[:MOST]), *map(_widening, wider[:MOST])]
-        if self.costs_much_more:
+        if self.warns_of_cost:
             found.append(f"**Cost**: {self.cost_in_words()}")
         if more := len(lost[MOST:]) + len(wider[MOST:]):
             found.append(f"**{more} more** that lose data or widen a policy: see below")
@@ -82,10 +89,14 @@ class Review:
         amounts = f"${before:,.2f} before, ${after:,.2f} after{share} a month{self._mostly()}"
         if abs(after - before) < 0.005:
             amounts = f"${after:,.2f} a month, as before"
-        return (
+        told = (
             f"{amounts}, for {assumed.pictures_per_day:,.0f} pictures a day on "
             f"{assumed.instance_type}"
         )
+        if self.region != price_region():
+            told += f", at the prices of {price_region()}, not of {code(self.region)}"
+        unpriced = ", ".join(map(code, self.after.unpriced_kinds))
+        return f"{told}; not priced: {unpriced}" if unpriced else told
 
     def _mostly(self) -> str:
         """The service whose cost changes most."""
@@ -130,6 +141,8 @@ class Review:
                 "after": round(self.after.monthly, 2),
                 "pictures_per_day": self.after.assumptions.pictures_per_day,
                 "instance_type": self.after.assumptions.instance_type,
+                "not_priced": list(self.after.unpriced_kinds),
+                "prices_of": price_region(),
             },
         }
 
@@ -153,6 +166,8 @@ def review(
         tuple(changed_outputs(document)),
         before,
         after,
+        # A plan says its variables, those with their defaults, too.
+        document.get("variables", {}).get("region", {}).get("value") or price_region(),
     )
 
 

@@ -37,8 +37,8 @@ ACTIONS = {
     "sqs:ChangeMessageVisibilityBatch": "sqs:ChangeMessageVisibility",
 }
 SERVICES = {"stepfunctions": "states", "sagemaker-runtime": "sagemaker"}
-# It needs no permission; `search` is a method of regular expressions here, tags are SageMaker's.
-NOT_ASKED_FOR = {"sts:GetCallerIdentity", "sagemaker:Search", "lambda:ListTags"}
+# It needs no permission; `search` and `verify` are other things here, tags are SageMaker's.
+NOT_ASKED_FOR = {"sts:GetCallerIdentity", "sagemaker:Search", "lambda:ListTags", "kms:Verify"}
 
 
 def statements(name: str) -> list[dict[str, list[str]]]:

@@ -6,10 +6,12 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 
 from scripts import pipeline
 from scripts.console import Screen
 from scripts.environment import Environment
+from scripts.errors import UserError
 from scripts.provisioning import destroy, terraform
 
 
@@ -49,3 +51,45 @@ def test_an_environment_that_was_never_provisioned_can_be_destroyed(
     monkeypatch.setattr(destroy, "remove_models", lambda *_args: None)
     monkeypatch.setattr(destroy, "inventory", lambda _environment: [])
     assert pipeline.destroy(dev, screen) == []
+
+
+@pytest.fixture
+def failing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Terraform destroys nothing."""
+
+    def fail(*_args: object) -> int:
+        raise UserError("terraform destroy failed. The bucket is not empty.")
+
+    monkeypatch.setattr(terraform, "open_workspace", lambda _environment: None)
+    monkeypatch.setattr(terraform, "outputs", lambda _workspace: {})
+    monkeypatch.setattr(terraform, "destroy", fail)
+    monkeypatch.setattr(destroy, "remove_models", lambda *_args: None)
+
+
+@pytest.mark.usefixtures("failing")
+def test_what_still_costs_is_shown_when_the_removal_fails_too(
+    dev: Environment, screen: Screen, shown: Callable[[], str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    left = ["Endpoint scones-dev", "queue scones-dev-review"]
+    monkeypatch.setattr(destroy, "inventory", lambda _environment: left)
+    with pytest.raises(UserError, match="The bucket is not empty"):
+        pipeline.destroy(dev, screen)
+    assert "left: Endpoint scones-dev: still costs its instances, by the hour" in shown()
+    assert "left: queue scones-dev-review: costs nothing" in shown()
+
+
+@pytest.mark.usefixtures("failing")
+def test_a_removal_that_fails_is_told_even_where_nothing_can_be_listed(
+    dev: Environment,
+    screen: Screen,
+    shown: Callable[[], str],
+    monkeypatch: pytest.MonkeyPatch,
+    aws_error: Callable[..., ClientError],
+) -> None:
+    def refuse(_environment: object) -> list[str]:
+        raise aws_error("AccessDenied")
+
+    monkeypatch.setattr(destroy, "inventory", refuse)
+    with pytest.raises(UserError, match="The bucket is not empty"):
+        pipeline.destroy(dev, screen)
+    assert "What is left cannot be listed: An error occurred (AccessDenied)" in shown()

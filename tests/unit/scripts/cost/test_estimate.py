@@ -1,9 +1,14 @@
 """What a month costs, line by line, beside a calculation by hand."""
 
+import json
+import re
+from pathlib import Path
+
 import pytest
 
 from scripts.cost import estimate, wording
 from scripts.cost.estimate import Assumptions, Resource, monthly
+from scripts.environment import TERRAFORM
 from scripts.errors import UserError
 
 MEASURED = {
@@ -26,6 +31,10 @@ ALL = [
     *(Resource("aws_cloudwatch_metric_alarm", f"a{n}", {}) for n in range(24)),
     Resource("aws_kms_key", "k", {}),
 ]
+
+
+# Their lines need more than a name.
+SERVING = {"aws_appautoscaling_target", "aws_lambda_function"}
 
 
 @pytest.fixture(autouse=True)
@@ -109,6 +118,13 @@ def test_the_shipped_prices_all_have_a_unit_and_are_above_nothing():
     assert all(price > 0 and unit for price, unit in estimate.prices().values())
 
 
+def test_every_shipped_price_says_how_it_was_looked_up_and_on_which_page_of_aws_it_stands():
+    path = Path(estimate.__file__).parent / "prices.json"
+    for _, _, how, page in json.loads(path.read_text("utf-8"))["prices"].values():
+        assert how in ("listing", "memory")
+        assert re.fullmatch(r"https://aws\.amazon\.com/[a-z0-9/-]+/pricing/(on-demand/)?", page)
+
+
 def test_resources_of_child_modules_count():
     key = {"type": "aws_kms_key", "address": "k", "mode": "managed", "values": {}}
     data = {**key, "mode": "data"}
@@ -124,9 +140,53 @@ def test_the_table_begins_with_what_is_paid_without_a_picture():
 
 
 def test_as_markdown_it_is_a_table_and_a_conclusion():
-    text = wording.markdown(monthly(ALL, MONTH))
+    text = wording.markdown(monthly(ALL, MONTH), "us-east-1")
     assert text.startswith("| Service | What |")
     assert "A million pictures cost $" in text
+
+
+def test_prices_of_another_region_are_said_to_be_so():
+    here, there = (wording.markdown(monthly(ALL, MONTH), name) for name in ("us-east-1", "eu-x-1"))
+    assert "At the prices of us-east-1, not of eu-x-1" in there
+    assert "At the prices" not in here
+
+
+def test_what_has_no_price_is_named_by_kind():
+    gateways = [Resource("aws_nat_gateway", f"g{n}", {}) for n in range(2)]
+    found = monthly([*ALL, *gateways], MONTH)
+    assert found.unpriced == {"g0": "aws_nat_gateway", "g1": "aws_nat_gateway"}
+    assert "Not priced, and in no line: aws_nat_gateway." in wording.markdown(found, "us-east-1")
+    assert "Not priced" not in wording.markdown(monthly(ALL, MONTH), "us-east-1")
+
+
+@pytest.mark.parametrize(
+    "kind",
+    ["aws_db_instance", "aws_sagemaker_endpoint", "aws_lambda_provisioned_concurrency_config"],
+)
+def test_what_is_paid_for_by_the_hour_has_no_price_here(kind):
+    assert monthly([Resource(kind, "x", {})], MONTH).unpriced_kinds == (kind,)
+
+
+@pytest.mark.parametrize(
+    ("mode", "named"),
+    [
+        ("PAY_PER_REQUEST", ()),
+        ("PROVISIONED", ("aws_dynamodb_table with provisioned capacity",)),
+        (None, ("aws_dynamodb_table with provisioned capacity",)),
+    ],
+)
+def test_a_table_has_a_price_only_as_long_as_it_is_paid_by_the_request(mode, named):
+    table = Resource("aws_dynamodb_table", "t", {"billing_mode": mode})
+    assert monthly([table], MONTH).unpriced_kinds == named
+
+
+def test_every_kind_of_resource_in_the_configuration_is_counted_or_known_to_be_free():
+    text = "".join(file.read_text("utf-8") for file in TERRAFORM.rglob("*.tf"))
+    kinds = set(re.findall(r'^resource "(\w+)"', text, re.MULTILINE))
+    assert kinds
+    by_request = {"billing_mode": "PAY_PER_REQUEST"}
+    found = monthly([Resource(kind, kind, by_request) for kind in kinds - SERVING], MONTH)
+    assert found.unpriced_kinds == ()
 
 
 def test_an_instance_without_a_price_is_named_with_those_that_have_one():

@@ -89,6 +89,11 @@ def _make_one_of_each(client: Callable[[str], Any], prefix: str) -> set[str]:
         roleArn=role,
         definition=json.dumps({"StartAt": "A", "States": {"A": {"Type": "Succeed"}}}),
     )
+    project, _, environment = prefix.partition("-")
+    tags = {"Project": project, "Environment": environment}
+    key = client("kms").create_key(
+        Tags=[{"TagKey": name, "TagValue": value} for name, value in tags.items()]
+    )["KeyMetadata"]["KeyId"]
     groups = (f"/aws/lambda/{prefix}-infer", f"/aws/sagemaker/Endpoints/{prefix}")
     for group in groups:
         client("logs").create_log_group(logGroupName=group)
@@ -111,10 +116,11 @@ def _make_one_of_each(client: Callable[[str], Any], prefix: str) -> set[str]:
         f"ModelPackage {prefix}/1",
         f"ModelPackageGroup {prefix}",
         f"alarm {prefix}-failures",
-        f"alarm {prefix}-unhealthy",
         f"bucket {prefix}-uploads-123456789012",
+        f"composite alarm {prefix}-unhealthy",
         f"dashboard {prefix}",
         f"function {prefix}-infer",
+        f"key {key}",
         f"layer {prefix}-common",
         *(f"log group {group}" for group in groups),
         f"queue {prefix}-review",
@@ -193,12 +199,70 @@ def test_training_jobs_are_left_until_deleted_and_transform_jobs_until_ended(
     aws: Any, dev: Environment
 ) -> None:
     aws.answers["ListTrainingJobs"] = _jobs(
-        "Training", {"scones-dev-a": "Completed", "scones-dev2-b": "Completed"}
+        "Training",
+        {
+            "scones-dev-a": "Completed",
+            "scones-dev-e": "InProgress",
+            "scones-dev-f": "Stopping",
+            "scones-dev2-b": "Completed",
+        },
     )
     aws.answers["ListTransformJobs"] = _jobs(
         "Transform", {"scones-dev-c": "InProgress", "scones-dev-d": "Completed"}
     )
-    assert destroy.inventory(dev) == ["TrainingJob scones-dev-a", "TransformJob scones-dev-c"]
+    assert destroy.inventory(dev) == [
+        "TrainingJob scones-dev-a",
+        "running TrainingJob scones-dev-e",
+        "running TrainingJob scones-dev-f",
+        "running TransformJob scones-dev-c",
+    ]
+
+
+def test_a_key_that_waits_for_its_deletion_or_is_somebody_elses_is_not_left(
+    aws: Any,
+    clients: Callable[[str], Any],
+    dev: Environment,
+    aws_error: Callable[..., ClientError],
+) -> None:
+    kms = clients("kms")
+    tags = [
+        {"TagKey": "Project", "TagValue": "scones"},
+        {"TagKey": "Environment", "TagValue": "dev"},
+    ]
+    ours = kms.create_key(Tags=tags)["KeyMetadata"]["KeyId"]
+    kms.create_key(Tags=tags[:1])
+    assert destroy.inventory(dev) == [f"key {ours}"]
+    kms.schedule_key_deletion(KeyId=ours)
+    assert destroy.inventory(dev) == []
+    aws.answers["ListResourceTags"] = aws_error("AccessDeniedException")
+    assert destroy.inventory(dev) == []
+    aws.answers["ListResourceTags"] = aws_error("KMSInternalException")
+    with pytest.raises(ClientError, match="KMSInternalException"):
+        destroy.inventory(dev)
+
+
+@pytest.mark.parametrize(
+    ("item", "words"),
+    [
+        ("alarm scones-dev-failures", "still costs $0.10 a month"),
+        ("composite alarm scones-dev-unhealthy", "still costs $0.50 a month"),
+        ("dashboard scones-dev", "still costs $3.00 a month"),
+        ("key 1", "still costs $1.00 a month"),
+        ("running TrainingJob scones-dev-a", "still costs its instances, until it ends"),
+        ("running TransformJob scones-dev-a", "still costs its instances, until it ends"),
+        ("TrainingJob scones-dev-a", "costs nothing"),
+        ("Endpoint scones-dev", "still costs its instances, by the hour"),
+        ("EndpointConfig scones-dev", "costs nothing"),
+    ],
+)
+def test_what_is_left_is_told_with_what_it_costs(item: str, words: str) -> None:
+    assert destroy.describe_left(item) == f"{item}: {words}"
+
+
+def test_what_a_month_costs_is_what_the_price_list_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    listed = {name: (7.25, unit) for name, (_, unit) in destroy.prices().items()}
+    monkeypatch.setattr(destroy, "prices", lambda: listed)
+    assert destroy.describe_left("key 1") == "key 1: still costs $7.25 a month"
 
 
 # Endpoint, models and jobs

@@ -63,6 +63,24 @@ def test_more_objects_than_one_request_takes_go_in_several(
     assert said == [f"{count} objects of pictures" for count in (10, 20, 25)]
 
 
+@pytest.mark.parametrize("character", ["\x00", "\x01", "\x1b", "\ufffe", "\uffff"])
+def test_a_key_that_xml_cannot_hold_is_deleted_by_itself(
+    aws: Any, dev: Environment, character: str
+) -> None:
+    odd = {"Key": f"incoming/{character}.jpg", "VersionId": "1"}
+    # What XML holds but has to escape goes with the others.
+    plain = [{"Key": key, "VersionId": "2"} for key in ("a", "<&\t\r\n>", "é\ue000😀\x7f")]
+    aws.answers |= {
+        "ListObjectVersions": [{"Versions": [odd, *plain]}, {"DeleteMarkers": [odd]}, {}],
+        "DeleteObject": {},
+        "DeleteObjects": {},
+        "ListMultipartUploads": {},
+    }
+    assert destroy.empty_bucket(dev, "pictures", lambda _text: None) == 5
+    assert aws.made("DeleteObject") == [{"Bucket": "pictures", **odd}] * 2
+    assert [request["Delete"]["Objects"] for request in aws.made("DeleteObjects")] == [plain]
+
+
 def test_an_object_that_cannot_be_deleted_is_named_and_not_tried_for_ever(
     versioned: Any, aws: Any, dev: Environment
 ) -> None:
@@ -74,11 +92,27 @@ def test_an_object_that_cannot_be_deleted_is_named_and_not_tried_for_ever(
         destroy.empty_bucket(dev, "pictures", lambda _text: None)
 
 
-def test_unfinished_uploads_are_aborted(versioned: Any, dev: Environment) -> None:
-    for key in ("a", "b"):
+def test_unfinished_uploads_are_aborted(versioned: Any, aws: Any, dev: Environment) -> None:
+    for key in ("a", "b%20+"):
         versioned.create_multipart_upload(Bucket="pictures", Key=key)
     destroy.empty_bucket(dev, "pictures", lambda _text: None)
+    assert [one["Key"] for one in aws.made("AbortMultipartUpload")] == ["a", "b%20+"]
     assert "Uploads" not in versioned.list_multipart_uploads(Bucket="pictures")
+
+
+def test_an_unfinished_upload_whose_key_xml_cannot_hold_is_aborted(
+    aws: Any, dev: Environment
+) -> None:
+    encoded = {"Key": "incoming/%01%2B+a.jpg", "UploadId": "1"}
+    aws.answers |= {
+        "ListObjectVersions": {},
+        "ListMultipartUploads": [{"EncodingType": "url", "Uploads": [encoded]}, {}],
+        "AbortMultipartUpload": {},
+    }
+    destroy.empty_bucket(dev, "pictures", lambda _text: None)
+    assert all(one["EncodingType"] == "url" for one in aws.made("ListMultipartUploads"))
+    (request,) = aws.made("AbortMultipartUpload")
+    assert request == {"Bucket": "pictures", "Key": "incoming/\x01+ a.jpg", "UploadId": "1"}
 
 
 def test_a_bucket_that_does_not_exist_is_empty(aws: Any, dev: Environment) -> None:

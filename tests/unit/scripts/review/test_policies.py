@@ -173,6 +173,64 @@ def test_a_function_that_others_may_call_is_told():
     assert one.wider == ("* may lambda:InvokeFunction on f",)
 
 
+@pytest.mark.parametrize(
+    ("limit", "words"),
+    [
+        ({"principal_org_id": "o-1"}, "of organization o-1"),
+        ({"function_url_auth_type": "AWS_IAM"}, "by a URL of type AWS_IAM"),
+    ],
+)
+def test_a_function_that_others_may_call_without_a_limit_that_they_had_is_wider(limit, words):
+    open_to_all = {"principal": "*", "action": "lambda:InvokeFunctionUrl", "function_name": "f"}
+    bound = open_to_all | limit
+    replaced = change("aws_lambda_permission.p", ["delete", "create"], bound, open_to_all)
+    (one,) = found(replaced)
+    assert one.wider == ("* may lambda:InvokeFunctionUrl on f",)
+    assert one.gravity == 0
+    (new,) = found(change("aws_lambda_permission.p", ["create"], None, bound))
+    assert new.wider == (f"* may lambda:InvokeFunctionUrl on f where {words}",)
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        "aws_cloudwatch_event_permission",
+        "aws_lambda_layer_version_permission",
+        "aws_sagemaker_model_package_group_policy",
+        "aws_kms_grant",
+        "aws_lakeformation_permissions",
+        "aws_iot_policy_attachment",
+        "aws_eks_access_policy_association",
+        "aws_s3_bucket_acl",
+    ],
+)
+def test_what_grants_something_by_its_name_is_to_be_read(kind):
+    (one,) = found(change(f"{kind}.x", ["create"], None, {"principal": "*"}))
+    assert one.to_read == "what it grants is not read here"
+    assert not one.is_new
+
+
+def test_a_policy_of_scaling_grants_nothing():
+    assert found(change("aws_appautoscaling_policy.x", ["create"], None, {"name": "x"})) == []
+
+
+def test_an_attribute_that_grants_something_is_to_be_read():
+    opened = change("aws_s3_bucket.x", ["update"], {"acl": "private"}, {"acl": "public-read"})
+    taken = change("aws_vpc_endpoint.x", ["update"], policy(deny("*", "*")), {"policy": None})
+    new = change("aws_secretsmanager_secret.x", ["create"], None, policy(allow("*", "*")))
+    assert [one.to_read for one in found(opened, taken, new)] == [
+        "acl differs",
+        "policy differs",
+        "policy differs",
+    ]
+
+
+def test_an_attribute_that_aws_computes_for_something_new_says_nothing():
+    unknown = {"policy": True, "acl": True}
+    new = change("aws_s3_bucket.x", ["create"], None, {"bucket": "x"}, after_unknown=unknown)
+    assert found(new) == []
+
+
 def test_a_policy_that_only_apply_will_show_or_that_is_secret_is_to_be_read():
     unknown = change(ROLE, ["update"], policy(), {}, after_unknown={"policy": True})
     secret = change(

@@ -68,6 +68,47 @@ def test_a_cost_that_would_rise_by_less_is_told_without_a_warning():
     assert found.warnings() == []
 
 
+def managed(kind, **values):
+    return {"type": kind, "address": f"{kind}.x", "mode": "managed", "values": values}
+
+
+def test_something_new_without_a_price_is_named_first():
+    found = judged(*MANY, before=[hosted(2)], after=[hosted(2), managed("aws_nat_gateway")])
+    assert told(found, "⚠️ **Cost**", "as before", "; not priced: `aws_nat_gateway`")
+    assert found.as_json()["monthly_usd"]["not_priced"] == ["aws_nat_gateway"]
+
+
+def test_a_table_that_would_be_provisioned_is_named_first():
+    before, after = (
+        managed("aws_dynamodb_table", billing_mode=mode)
+        for mode in ("PAY_PER_REQUEST", "PROVISIONED")
+    )
+    found = judged(*MANY, before=[before], after=[after])
+    assert told(found, "⚠️ **Cost**", "not priced: `aws_dynamodb_table with provisioned capacity`")
+
+
+def test_what_had_no_price_before_is_named_without_a_warning():
+    gateway = managed("aws_nat_gateway")
+    found = judged(before=[hosted(2), gateway], after=[hosted(2), gateway])
+    assert told(found, "- Cost: $167.90 a month, as before", "not priced: `aws_nat_gateway`")
+    assert found.warnings() == []
+
+
+def test_what_has_a_price_or_is_free_is_not_named():
+    known = [hosted(2), managed("aws_kms_key"), managed("aws_iam_role")]
+    found = judged(after=known)
+    assert "not priced" not in comment.markdown(found)
+    assert found.as_json()["monthly_usd"]["not_priced"] == []
+
+
+@pytest.mark.parametrize(("region", "is_said"), [("us-east-1", False), ("eu-west-1", True)])
+def test_a_cost_at_the_prices_of_another_region_says_so(region, is_said):
+    found = judged(after=[hosted(2)], variables={"region": {"value": region}})
+    for text in (comment.markdown(found), comment.text(found).replace("eu-west-1", "`eu-west-1`")):
+        assert (", at the prices of us-east-1, not of `eu-west-1`" in text) is is_said
+    assert found.as_json()["monthly_usd"]["prices_of"] == "us-east-1"
+
+
 def test_all_of_it_at_once_is_in_the_first_ten_lines():
     lost = [change(f'aws_s3_bucket.this["{n}"]', ["delete"], {"bucket": "a"}) for n in range(5)]
     wider = [
@@ -76,10 +117,13 @@ def test_all_of_it_at_once_is_in_the_first_ten_lines():
     ]
     everything = change(ROLE, ["update"], policy(), policy(allow("*", "*")))
     others = [change(f"aws_x.y{n}", ["delete"], {"a": n}, None) for n in range(9)]
-    found = judged(*others, *lost, *wider, everything, before=[hosted(2)], after=[hosted(9)])
+    unread = [change(f"aws_a_policy.p{n}", ["create"], None, {"a": n}) for n in range(5)]
+    after = [hosted(9), managed("aws_nat_gateway")]
+    found = judged(*others, *lost, *wider, everything, *unread, before=[hosted(2)], after=after)
     assert told(found, "Destroyed, and objects with it")
     assert told(found, "Wider", "its role may * on *")
-    assert told(found, "**Cost**", "+350%")
+    assert told(found, "**Cost**", "+350%", "not priced: `aws_nat_gateway`")
+    assert told(found, "Look there yourself", "`aws_a_policy.p0`")
     assert told(found, "**5 more** that lose data or widen a policy")
 
 
@@ -100,11 +144,31 @@ def test_an_alarm_that_would_look_away_is_told():
         ("aws_cloudwatch_log_group", {"retention_in_days": 30}, {"retention_in_days": 1}),
         ("aws_dynamodb_table", {"deletion_protection_enabled": True}, {}),
         ("aws_s3_bucket_public_access_block", {"block_public_acls": True}, {}),
+        ("aws_s3_bucket", {"force_destroy": False}, {"force_destroy": True}),
     ],
 )
 def test_protection_that_would_be_weaker_is_told(kind, before, after):
     address = f"module.storage.{kind}.x"
     assert told(judged(*MANY, change(address, ["update"], before, after)), "protection", address)
+
+
+def test_a_bucket_that_may_no_longer_be_deleted_with_its_objects_is_no_danger():
+    kept = change(BUCKET, ["update"], {"force_destroy": True}, {"force_destroy": False})
+    assert judged(kept).warnings() == []
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        "aws_cloudwatch_event_permission",
+        "aws_lambda_layer_version_permission",
+        "aws_sagemaker_model_package_group_policy",
+    ],
+)
+def test_a_grant_that_is_not_read_is_named_and_nothing_is_said_of_no_policy(kind):
+    found = judged(change(f"{kind}.x", ["create"], None, {"principal": "*"}))
+    assert told(found, "Look there yourself", f"`{kind}.x`")
+    assert "no policy is wider" not in comment.markdown(found)
 
 
 def test_tags_are_no_danger():
