@@ -50,7 +50,7 @@ _REFUSALS = ("PreconditionFailed", "NoSuchKey", "ConditionalRequestConflict")
 class Holder:
     """Who holds a lease: what is in the object.
 
-    purpose:    what for, as in 'another <purpose> is under way'
+    purpose:    what for, as in 'a <purpose> is under way'
     host, pid:  where, for people to find it
     machine, process: what tells whether that process still lives, see scripts/witness.py
     token:      of this holding alone; together with `renewals` it gives every write its own ETag
@@ -116,11 +116,11 @@ class Lease:
     def _uri(self) -> str:
         return self._bucket.uri(self._key)
 
-    def _acquire(self) -> None:
+    def _acquire(self, advice: str) -> None:
         for _ in range(_ATTEMPTS):
             found = _read(self._bucket, self._key)
             if found and not self._is_ours(found) and not found.is_over():
-                raise UserError(_taken(found))
+                raise UserError(f"{_taken(found, self._holder.purpose)} {advice}".rstrip())
             if self._write(found.etag if found else None):
                 return
             time.sleep(_RETRY_S)  # somebody else was quicker: who is it?
@@ -191,6 +191,7 @@ def hold(
     key: str,
     purpose: str,
     *,
+    advice: str = "",
     lasts_s: float = LASTS_S,
     renew_s: float = RENEW_S,
 ) -> Iterator[Lease]:
@@ -198,7 +199,7 @@ def hold(
 
     `purpose` says in a word or two what for. The lease lapses `lasts_s` seconds after its last
     renewal, and is renewed every `renew_s`. Raises UserError when somebody else holds it: who,
-    since when, and when it would lapse.
+    since when, and when it would lapse; then the caller's `advice`.
     """
     pid = os.getpid()
     lease = Lease(
@@ -216,7 +217,7 @@ def hold(
         ),
     )
     try:
-        lease._acquire()
+        lease._acquire(advice)
         threading.Thread(target=lease._keep, args=(renew_s,), daemon=True).start()
         yield lease
     finally:
@@ -251,12 +252,13 @@ def _holder(document: Any) -> Holder:
     return holder
 
 
-def _taken(found: _Found) -> str:
+def _taken(found: _Found, purpose: str) -> str:
     holder = found.holder
+    which = "Another" if holder.purpose == purpose else "A"
     lapses_in_s = max(1, math.ceil(found.lapses_in_s))
     lapses_at = found.read_at + timedelta(seconds=lapses_in_s)
     return (
-        f"Another {holder.purpose} is under way: process {holder.pid} on {holder.host} began it at "
+        f"{which} {holder.purpose} is under way: process {holder.pid} on {holder.host} began it at "
         f"{holder.started_at}. Run this again when that has ended; if it has died, from "
         f"{lapses_at.isoformat(timespec='seconds')} on (in {lapses_in_s} s)."
     )

@@ -2,7 +2,7 @@
 
 What a retraining has reached is one document in the artefact bucket, written after each step: one
 that was killed goes on where it was, on any machine. Nothing that is live changes before the gate
-has approved, and a lease keeps a second retraining out.
+has approved, and a lease keeps out whoever else would change what serves.
 """
 
 from collections.abc import Callable
@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from scripts import lease, pipeline
+from scripts import pipeline
 from scripts.artifacts import RETRAINING, Bucket
 from scripts.console import Screen
 from scripts.dataset import extend, read_additions
@@ -27,7 +27,6 @@ from scripts.training import train
 from scripts.training.train import TrainingResult
 
 CURRENT = f"{RETRAINING}/current.json"
-LEASE = f"{RETRAINING}/lease.json"
 DEPLOYED, REJECTED, ROLLED_BACK = "deployed", "rejected", "rolled back"
 _STEPS = ("stage", "train", "evaluate and gate", "roll out", "apply")
 
@@ -92,12 +91,13 @@ def retrain(
     `during_rollout` is entered while the endpoint is updated.
 
     A rejection and a rollback are outcomes; without an outcome it waits for a person, and goes on
-    when it is run again. Raises UserError when another retraining runs, when an unfinished one was
-    asked for something else (and not `restart`), and at the first step that fails.
+    when it is run again. Raises UserError while somebody else changes what serves, when an
+    unfinished one was asked for something else (and not `restart`), and at the first step that
+    fails.
     """
     provisioned = pipeline.open_provisioned(environment)
     bucket, how = provisioned.bucket, rollout(provisioned)
-    with lease.hold(bucket, LEASE, "retraining") as held:
+    with deployment.change(bucket, "retraining") as held:
         state = begin(current(bucket), request, restart)
 
         def reached(**changes: Any) -> Retraining:
@@ -107,7 +107,10 @@ def retrain(
             return after
 
         state = reached()
-        if state.dataset_id is None:
+        if _is_staged(state, request):
+            if request.add is not None:
+                screen.print(_staged_in_words(state, request))
+        else:
             state = reached(dataset_id=_stage(provisioned, screen, state.request))
         if state.job is None:
             state = reached(job=train.new_job_name(environment, state.request.algorithm))
@@ -158,6 +161,19 @@ def begin(found: Retraining | None, request: Request, restart: bool) -> Retraini
         f"The retraining of {found.started_at} is unfinished (next: {found.next_step}) and was "
         "asked for something else. Finish it by running this without options, or add --restart."
     )
+
+
+def _is_staged(state: Retraining, request: Request) -> bool:
+    """Whether the data set stays: a folder that is named again may have been corrected since.
+
+    It is read again until there is a job, which trains on what was staged before it.
+    """
+    return state.dataset_id is not None and (state.job is not None or request.add is None)
+
+
+def _staged_in_words(state: Retraining, request: Request) -> str:
+    words = f"stage: done before, data set {state.dataset_id}"
+    return words if request.add is None else f"{words}; --restart reads the folder anew"
 
 
 def _data(
@@ -254,8 +270,8 @@ def describe(
     lines = []
     if state.request != request or state.dataset_id:
         lines.append(f"go on with the retraining of {state.started_at}, at: {state.next_step}")
-    if state.dataset_id:
-        lines.append(f"stage: done, data set {state.dataset_id}")
+    if _is_staged(state, request):
+        lines.append(_staged_in_words(state, request))
     else:
         classes, splits, words = _data(provisioned, state.request, lambda *_: None)
         parts = ", ".join(f"{len(samples)} {part}" for part, samples in splits.parts().items())

@@ -19,8 +19,10 @@ from scripts.commands import (
     use,
 )
 from scripts.console import Screen
+from scripts.errors import UserError
 from scripts.evaluation.gate import Rule
-from scripts.serving import registry, release, switch
+from scripts.serving import deployment, registry, release, switch
+from scripts.serving import rollback as rollback_module
 from scripts.serving.endpoint import Fleet
 from scripts.serving.rollout import CANARY, Rollout
 from scripts.training.train import EFFICIENTNET
@@ -34,8 +36,8 @@ from scripts.training.train import EFFICIENTNET
         "strategy": STRATEGY_HELP,
         "bake": BAKE_HELP,
         "instances": "how many (2 at first, later as they are)",
-        "instance-type": "such as ml.m5.large",
-        "capture": "per cent of requests that are captured",
+        "instance-type": "such as ml.m5.large (that one at first, later as it is)",
+        "capture": "per cent of requests that are captured (100 at first, later as it is)",
     },
 )
 @friendly
@@ -47,22 +49,34 @@ def endpoint(
     strategy: str = CANARY,
     bake: str | None = None,
     instances: int = 0,
-    instance_type: str = Fleet.instance_type,
-    capture: int = Fleet.capture_percentage,
+    instance_type: str | None = None,
+    capture: str | None = None,
 ) -> None:
     """Put an approved version into service; then run `invoke apply`."""
-    fleet = Fleet(instance_type, instances or None, capture)
+    fleet = Fleet(instance_type, instances or None, _percentage(capture))
     environment = use(env)
     provisioned = pipeline.open_provisioned(environment)
-    release.deploy_endpoint(
-        environment,
-        provisioned,
-        Screen(),
-        registry.find(environment, version) if version else release.newest_approved(environment),
-        release.rollout_of(environment, provisioned, strategy, seconds(bake)),
-        fleet=fleet,
-        override=override,
-    )
+    rollout = release.rollout_of(environment, provisioned, strategy, seconds(bake))
+    with deployment.change(provisioned.bucket, "deployment"):
+        release.deploy_endpoint(
+            environment,
+            provisioned,
+            Screen(),
+            registry.find(environment, version)
+            if version
+            else release.newest_approved(environment),
+            rollout,
+            fleet=fleet,
+            override=override,
+        )
+
+
+def _percentage(text: str | None) -> int | None:
+    """A whole number from the command line; None when nothing was given."""
+    try:
+        return None if text is None else int(text)
+    except ValueError as error:
+        raise UserError(f"'{text}' is no percentage. Give 0 to 100.") from error
 
 
 @task(help={"env": ENV_HELP})
@@ -88,11 +102,8 @@ def start(_: Context, env: str = DEFAULT_ENV) -> None:
 def rollback(_: Context, reason: str = "", env: str = DEFAULT_ENV) -> None:
     """Return at once to the approved version that was deployed before."""
     why = stated(reason)
-    environment, screen = use(env), Screen()
-    provisioned = pipeline.open_provisioned(environment)
-    release.rollback(environment, provisioned, screen, why)
-    pipeline.build_packages(environment, screen)
-    pipeline.provision(environment, screen, "apply", "Apply the threshold")
+    environment = use(env)
+    rollback_module.rollback(environment, pipeline.open_provisioned(environment), Screen(), why)
 
 
 @task(

@@ -1,16 +1,21 @@
 """What is deployed now: recorded in the artefact bucket, handed to Terraform as a var-file.
 
 Terraform does not make the endpoint, so it must be told of it; everyone who plans, on any machine,
-reads the same record.
+reads the same record. Who changes the endpoint, and with it the record, holds one lease.
 """
 
 import json
+from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from scripts.artifacts import CURRENT_DEPLOYMENT, DEPLOYMENT_HISTORY, Bucket
+from scripts import lease
+from scripts.artifacts import CURRENT_DEPLOYMENT, DEPLOYMENT_HISTORY, RETRAINING, Bucket
 from scripts.environment import Environment
+from scripts.lease import Lease
+
+LEASE = f"{RETRAINING}/lease.json"
 
 
 @dataclass(frozen=True)
@@ -36,6 +41,15 @@ class Deployment:
     version: int | None = None
     override: str | None = None
     stopped_config: str | None = None
+
+
+def change(bucket: Bucket, purpose: str) -> AbstractContextManager[Lease]:
+    """Let nobody else change what serves while the block runs; yields the lease, to be checked.
+
+    `purpose` says in a word or two what is done. Raises UserError when somebody else is at it.
+    """
+    advice = "An update that does harm is taken back by its alarms, without anybody's help."
+    return lease.hold(bucket, LEASE, purpose, advice=advice)
 
 
 def load(bucket: Bucket) -> Deployment | None:

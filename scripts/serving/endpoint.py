@@ -19,9 +19,11 @@ from scripts.serving.rollout import Rollout, deployment_config, possible
 
 INSTANCE_TYPE = "ml.m5.large"
 INSTANCE_COUNT = 2  # with one, an update cannot be a canary, and a failure is an outage
+CAPTURE_PERCENTAGE = 100
 VARIANT = "AllTraffic"  # terraform's endpoint_variant: what alarms and dashboard look at
 POLL_S = 0.2
 CHANGING = ("Creating", "Updating", "SystemUpdating", "RollingBack", "Deleting")
+_AT_FIRST = (INSTANCE_TYPE, CAPTURE_PERCENTAGE)
 _BEYOND_REPAIR = ("Failed", "OutOfService", "UpdateRollbackFailed")  # can only be deleted
 # The smallest valid picture: one grey pixel, as PNG.
 SMOKE_TEST_PNG = bytes.fromhex(
@@ -38,14 +40,14 @@ class RolledBack(UserError):
 
 @dataclass(frozen=True)
 class Fleet:
-    """What serves the model. With None an endpoint keeps the number of instances that it has."""
+    """What serves the model, and how much is captured. With None an endpoint keeps what it has."""
 
-    instance_type: str = INSTANCE_TYPE
+    instance_type: str | None = None
     instance_count: int | None = None
-    capture_percentage: int = 100
+    capture_percentage: int | None = None
 
     def __post_init__(self) -> None:
-        if not 0 <= self.capture_percentage <= 100:
+        if self.capture_percentage is not None and not 0 <= self.capture_percentage <= 100:
             raise UserError(f"{self.capture_percentage} is no percentage. Give 0 to 100.")
         if self.instance_count is not None and self.instance_count < 1:
             raise UserError(f"{self.instance_count} instances cannot serve. Give 1 or more.")
@@ -81,11 +83,10 @@ def deploy(
         raise UserError(f"{model.name} has not been evaluated. Run: invoke evaluate")
     sagemaker, name = environment.client("sagemaker"), environment.prefix
     fleet, config = fleet or Fleet(), config or new_config_name(environment)
-    created_at = _config_created_at(sagemaker, config)
+    created_at = (_describe_config(sagemaker, config) or {}).get("CreationTime")
     found = _settled(sagemaker, name, config, say)
     if created_at is None:
-        count = fleet.instance_count or _instances(found) or INSTANCE_COUNT
-        _create_config(environment, bucket, model, fleet, config, count)
+        _create_config(environment, bucket, model, config, fleet, found)
     if found is None:
         sagemaker.create_endpoint(EndpointName=name, EndpointConfigName=config)
         say("creating")
@@ -113,27 +114,40 @@ def _create_config(
     environment: Environment,
     bucket: Bucket,
     model: Model,
-    fleet: Fleet,
     config: str,
-    instance_count: int,
+    fleet: Fleet,
+    found: dict[str, Any] | None,
 ) -> None:
-    environment.client("sagemaker").create_endpoint_config(
+    """Make a configuration: what `fleet` leaves open is as the endpoint `found` has it."""
+    sagemaker = environment.client("sagemaker")
+    served = found and _describe_config(sagemaker, found["EndpointConfigName"])
+    instance_type, percentage = _type_and_capture(served) if served else _AT_FIRST
+    if fleet.capture_percentage is not None:
+        percentage = fleet.capture_percentage
+    sagemaker.create_endpoint_config(
         EndpointConfigName=config,
         ProductionVariants=[
             {
                 "VariantName": VARIANT,
                 "ModelName": model.name,
-                "InstanceType": fleet.instance_type,
-                "InitialInstanceCount": instance_count,
+                "InstanceType": fleet.instance_type or instance_type,
+                "InitialInstanceCount": fleet.instance_count or _instances(found) or INSTANCE_COUNT,
                 "InitialVariantWeight": 1.0,
             }
         ],
-        DataCaptureConfig=capture_config(bucket, fleet.capture_percentage),
+        DataCaptureConfig=capture_config(bucket, percentage),
         Tags=[
             {"Key": "Project", "Value": environment.project},
             {"Key": "Environment", "Value": environment.name},
         ],
     )
+
+
+def _type_and_capture(config: dict[str, Any]) -> tuple[str, int]:
+    """The type of a configuration's instances, and how many per cent of requests it captures."""
+    (variant, *_), capture = config["ProductionVariants"], config.get("DataCaptureConfig", {})
+    percentage = capture["InitialSamplingPercentage"] if capture.get("EnableCapture") else 0
+    return variant.get("InstanceType", INSTANCE_TYPE), percentage
 
 
 def _update(
@@ -188,6 +202,21 @@ def config_of(environment: Environment) -> str | None:
     return str(found["EndpointConfigName"]) if found else None
 
 
+def is_taking_over(environment: Environment) -> bool:
+    """Whether an update to another configuration is under way."""
+    found = _describe(environment.client("sagemaker"), environment.prefix) or {}
+    pending = found.get("PendingDeploymentSummary")
+    return pending is not None and pending["EndpointConfigName"] != found["EndpointConfigName"]
+
+
+def served_model(environment: Environment, say: Say) -> str | None:
+    """The model that serves once the endpoint changes no more; None when there is none."""
+    sagemaker = environment.client("sagemaker")
+    found = _at_rest(sagemaker, environment.prefix, None, say)
+    served = found and _describe_config(sagemaker, found["EndpointConfigName"])
+    return str(served["ProductionVariants"][0]["ModelName"]) if served else None
+
+
 def stop(environment: Environment, config: str, say: Say) -> None:
     """Delete the endpoint, once it changes no more; its configuration stays."""
     sagemaker, name = environment.client("sagemaker"), environment.prefix
@@ -230,16 +259,24 @@ def _describe(sagemaker: Any, name: str) -> dict[str, Any] | None:
     return found
 
 
-def _config_created_at(sagemaker: Any, config: str) -> datetime | None:
-    """When the configuration was made, or None when there is no such configuration."""
+def _describe_config(sagemaker: Any, config: str) -> dict[str, Any] | None:
+    """The configuration, or None when there is no such configuration."""
     try:
-        found: datetime = sagemaker.describe_endpoint_config(EndpointConfigName=config)[
-            "CreationTime"
-        ]
+        found: dict[str, Any] = sagemaker.describe_endpoint_config(EndpointConfigName=config)
     except ClientError as error:
         if "Could not find endpoint configuration" in error.response["Error"]["Message"]:
             return None
         raise
+    return found
+
+
+def _at_rest(sagemaker: Any, name: str, config: str | None, say: Say) -> dict[str, Any] | None:
+    """The endpoint after any change that is under way; None when there is no such endpoint."""
+    while (found := _describe(sagemaker, name)) and found["EndpointStatus"] in CHANGING:
+        pending = found.get("PendingDeploymentSummary", {}).get("EndpointConfigName")
+        what = "this deployment goes on" if pending and pending == config else "waiting"
+        say(f"{what}: the endpoint is {found['EndpointStatus']}")
+        time.sleep(POLL_S)
     return found
 
 
@@ -248,11 +285,7 @@ def _settled(sagemaker: Any, name: str, config: str, say: Say) -> dict[str, Any]
 
     One that failed is removed, as SageMaker can do nothing else with it.
     """
-    while (found := _describe(sagemaker, name)) and found["EndpointStatus"] in CHANGING:
-        pending = found.get("PendingDeploymentSummary", {}).get("EndpointConfigName")
-        what = "this deployment goes on" if pending == config else "waiting"
-        say(f"{what}: the endpoint is {found['EndpointStatus']}")
-        time.sleep(POLL_S)
+    found = _at_rest(sagemaker, name, config, say)
     if found and found["EndpointStatus"] in _BEYOND_REPAIR:
         say(f"removing the endpoint, which is {found['EndpointStatus']}")
         sagemaker.delete_endpoint(EndpointName=name)

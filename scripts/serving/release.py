@@ -1,5 +1,6 @@
-"""A model as a version: judged, put into service, and taken out of it again."""
+"""A model as a version: judged, and put into service."""
 
+from collections.abc import Callable
 from dataclasses import replace
 
 from scripts.artifacts import Bucket
@@ -16,7 +17,7 @@ from scripts.serving.deployment import Deployment
 from scripts.serving.endpoint import Fleet
 from scripts.serving.models import Model
 from scripts.serving.registry import Version
-from scripts.serving.rollout import ALL_AT_ONCE, BAKE_S, CANARY, LOCAL_BAKE_S, Rollout
+from scripts.serving.rollout import BAKE_S, CANARY, LOCAL_BAKE_S, Rollout
 
 _STATUS: dict[Decision, str] = {
     "approve": registry.APPROVED,
@@ -85,8 +86,11 @@ def deploy_endpoint(
     fleet: Fleet | None = None,
     config: str | None = None,
     override: str | None = None,
+    before_record: Callable[[], None] = lambda: None,
 ) -> Deployment:
     """Put a version into service and record the deployment.
+
+    `before_record` is called when the version serves, and is not on record yet.
 
     Raises endpoint.RolledBack, after rejecting the version, when the endpoint went back to its
     previous model. Raises UserError for a version that is not approved, unless `override` says why
@@ -123,6 +127,7 @@ def deploy_endpoint(
             said = f"{version.reason} Deployed all the same: {override}"
             registry.decide(environment, version, version.status, said)
         deployed = replace(deployed, version=version.number, override=override)
+        before_record()
         deployment.save(bucket, deployed)
         what = f"version {version.number}, {registry.algorithm_in_words(version)}"
         step.result = f"{deployed.endpoint_name} in service with {what}"
@@ -141,37 +146,6 @@ def rollout_of(
     if bake_s is None:
         bake_s = LOCAL_BAKE_S if environment.is_local else BAKE_S
     return Rollout(strategy, bake_s, tuple(provisioned.outputs.get("rollback_alarm_names", [])))
-
-
-def rollback(
-    environment: Environment, provisioned: Provisioned, screen: Screen, reason: str
-) -> Deployment:
-    """Return to the approved version that was deployed before, at once; reject the present one.
-
-    No alarm is heeded: what fires is why one goes back. Raises UserError when there is no earlier
-    version to return to.
-    """
-    bucket = provisioned.bucket
-    live = deployment.load(bucket)
-    if live is None:
-        raise UserError("No endpoint is deployed yet. Run: invoke endpoint")
-    for earlier in deployment.history(bucket):
-        if earlier.model_name == live.model_name or earlier.deployed_at > live.deployed_at:
-            continue
-        version = registry.of_model(environment, earlier.model_name)
-        if version and version.status == registry.APPROVED:
-            break
-    else:
-        raise UserError(
-            f"Nothing approved was deployed before version {live.version}. See: invoke models"
-        )
-    rollout = Rollout(ALL_AT_ONCE, bake_s=0)
-    deployed = deploy_endpoint(environment, provisioned, screen, version, rollout)
-    left = registry.of_model(environment, live.model_name)
-    if left:
-        registry.decide(environment, left, registry.REJECTED, f"Rolled back by hand: {reason}")
-        screen.print(f"Version {left.number} is left, and rejected: {reason}")
-    return deployed
 
 
 def newest_approved(environment: Environment) -> Version:

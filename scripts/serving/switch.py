@@ -17,7 +17,24 @@ from scripts.serving.deployment import Deployment
 
 
 def stop(environment: Environment, provisioned: Provisioned, screen: Screen) -> None:
-    """Stop taking uploads, then delete the endpoint. Raises UserError when there is none."""
+    """Stop taking uploads, then delete the endpoint.
+
+    Raises UserError when there is none, and while somebody else changes it.
+    """
+    with deployment.change(provisioned.bucket, "stop of the endpoint"):
+        _stop(environment, provisioned, screen)
+
+
+def start(environment: Environment, provisioned: Provisioned, screen: Screen) -> None:
+    """Create the endpoint as it was, then take uploads again.
+
+    Raises UserError when it is on, and while somebody else changes it.
+    """
+    with deployment.change(provisioned.bucket, "start of the endpoint"):
+        _start(environment, provisioned, screen)
+
+
+def _stop(environment: Environment, provisioned: Provisioned, screen: Screen) -> None:
     live = _live(provisioned)
     config = live.stopped_config or endpoint.config_of(environment)
     if config is None:
@@ -32,8 +49,7 @@ def stop(environment: Environment, provisioned: Provisioned, screen: Screen) -> 
     screen.print(f"On again: {environment.command('endpoint.start')}")
 
 
-def start(environment: Environment, provisioned: Provisioned, screen: Screen) -> None:
-    """Create the endpoint as it was, then take uploads again. Raises UserError when it is on."""
+def _start(environment: Environment, provisioned: Provisioned, screen: Screen) -> None:
     live = _live(provisioned)
     if live.stopped_config is None:
         raise UserError(f"The endpoint {live.endpoint_name} is not switched off.")

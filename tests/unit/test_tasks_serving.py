@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from scripts import pipeline, retrain
+from scripts.artifacts import Bucket
 from scripts.environment import Environment
 from scripts.errors import UserError
 from scripts.evaluation.gate import Rule
 from scripts.retrain import DEPLOYED, ROLLED_BACK, Request, Retraining
-from scripts.serving import release
+from scripts.serving import deployment, release, rollback
 from scripts.serving.endpoint import Fleet
 from scripts.serving.registry import APPROVED, REJECTED, Version
 from scripts.serving.rollout import BAKE_S, Rollout
@@ -23,13 +24,23 @@ if TYPE_CHECKING:
     from tests.unit.conftest import Registry
 
 
+@pytest.fixture
+def provisioned(
+    monkeypatch: pytest.MonkeyPatch, opened: Environment, bucket: Bucket
+) -> SimpleNamespace:
+    """What every task finds: `dev`, with a bucket."""
+    found = SimpleNamespace(outputs={}, bucket=bucket)
+    monkeypatch.setattr(pipeline, "open_provisioned", lambda _environment: found)
+    return found
+
+
 # Updates
 
 
 @pytest.fixture
 def updates(
     monkeypatch: pytest.MonkeyPatch,
-    opened: Environment,
+    provisioned: SimpleNamespace,
     registry: Registry,
     make_version: Callable[..., Version],
 ) -> list[dict[str, Any]]:
@@ -60,7 +71,7 @@ def test_the_newest_approved_version_is_put_into_service_as_a_canary(
         {
             "version": 2,
             "rollout": Rollout("canary", BAKE_S),
-            "fleet": Fleet("ml.m5.large", None, 100),
+            "fleet": Fleet(None, None, None),
             "override": None,
         }
     ]
@@ -96,6 +107,7 @@ def test_a_version_that_is_not_approved_comes_with_the_reason_for_it(
     [
         (["--capture=-1"], "0 to 100"),
         (["--capture=101"], "0 to 100"),
+        (["--capture", "half"], "'half' is no percentage"),
         (["--instances=-1"], "-1"),
         (["--strategy", "sudden"], "There is no strategy 'sudden'"),
         (["--bake", "3601"], "0 to 3600"),
@@ -116,24 +128,48 @@ def test_what_an_endpoint_cannot_be_is_one_line(
     assert updates == []
 
 
+def test_nothing_is_put_into_service_while_somebody_else_changes_what_serves(
+    invoke: Callable[..., tuple[int, str, str]], updates: list[dict[str, Any]], bucket: Bucket
+) -> None:
+    with deployment.change(bucket, "retraining"):
+        code, out, err = invoke("endpoint")
+    assert (code, out) == (1, "")
+    assert err.startswith("Error: A retraining is under way")
+    assert updates == []
+
+
+def test_nobody_else_changes_what_serves_during_an_update(
+    invoke: Callable[..., tuple[int, str, str]],
+    updates: list[dict[str, Any]],
+    bucket: Bucket,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    second: list[tuple[int, str, str]] = []
+    # Another run, as what puts into service begins.
+    monkeypatch.setattr(
+        release, "deploy_endpoint", lambda *_args, **_options: second.append(invoke("endpoint"))
+    )
+    assert invoke("endpoint")[0] == 0
+    assert second[0][2].startswith("Error: Another deployment is under way")
+    assert bucket.keys("") == []
+
+
 # Back
 
 
 @pytest.fixture
 def steps(monkeypatch: pytest.MonkeyPatch, opened: Environment) -> list[str]:
-    """What a rollback does, in order."""
+    """What rollbacks were asked for."""
     done: list[str] = []
-    monkeypatch.setattr(release, "rollback", lambda *args: done.append(f"back: {args[3]}"))
-    monkeypatch.setattr(pipeline, "build_packages", lambda *_args: done.append("package"))
-    monkeypatch.setattr(pipeline, "provision", lambda *_args: done.append("apply"))
+    monkeypatch.setattr(rollback, "rollback", lambda *args: done.append(args[3]))
     return done
 
 
-def test_going_back_applies_the_threshold_of_the_version_that_serves_then(
+def test_going_back_takes_the_reason(
     invoke: Callable[..., tuple[int, str, str]], steps: list[str]
 ) -> None:
     assert invoke("rollback", "--reason", "Too many errors.")[0] == 0
-    assert steps == ["back: Too many errors.", "package", "apply"]
+    assert steps == ["Too many errors."]
 
 
 def test_going_back_needs_a_reason(
@@ -145,7 +181,7 @@ def test_going_back_needs_a_reason(
     assert steps == []
 
 
-def test_with_nowhere_to_go_back_to_nothing_is_applied(
+def test_with_nowhere_to_go_back_to_one_line_says_so(
     invoke: Callable[..., tuple[int, str, str]],
     steps: list[str],
     monkeypatch: pytest.MonkeyPatch,
@@ -153,10 +189,9 @@ def test_with_nowhere_to_go_back_to_nothing_is_applied(
     def refuse(*_args: Any) -> None:
         raise UserError("Nothing approved was deployed before version 1.")
 
-    monkeypatch.setattr(release, "rollback", refuse)
+    monkeypatch.setattr(rollback, "rollback", refuse)
     code, _, err = invoke("rollback", "--reason", "Too many errors.")
     assert (code, err) == (1, "Error: Nothing approved was deployed before version 1.\n")
-    assert steps == []
 
 
 # Retraining

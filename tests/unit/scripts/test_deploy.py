@@ -17,7 +17,7 @@ from scripts.environment import Environment
 from scripts.errors import UserError
 from scripts.evaluation.gate import Rule
 from scripts.pipeline import Provisioned
-from scripts.serving import release
+from scripts.serving import deployment, release
 from scripts.serving.deployment import Deployment
 from scripts.serving.registry import APPROVED, REJECTED, Version
 from scripts.serving.rollout import BAKE_S, Rollout
@@ -156,5 +156,49 @@ def test_a_model_that_the_gate_does_not_approve_is_not_put_into_service(
     monkeypatch.setattr(release, "deploy_endpoint", _DEPLOY_ENDPOINT)
     steps.results["gate"] = (make_version(1, status=REJECTED), "the-verdict")
     with pytest.raises(UserError, match=r"^Version 1 is rejected"):
+        run()
+    assert steps.done == STEPS[:6]
+
+
+def test_while_somebody_else_changes_what_serves_nothing_is_staged_or_trained(
+    steps: Steps, run: Callable[..., Deployed], bucket: Bucket
+) -> None:
+    with (
+        deployment.change(bucket, "retraining"),
+        pytest.raises(UserError, match=r"^A retraining is under way"),
+    ):
+        run()
+    assert steps.done == STEPS[:2]
+
+
+def test_nobody_else_changes_what_serves_during_a_deployment(
+    steps: Steps, run: Callable[..., Deployed], bucket: Bucket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def deploy_endpoint(*_args: Any) -> None:
+        with (
+            pytest.raises(UserError, match=r"^A deployment is under way"),
+            deployment.change(bucket, "rollback"),
+        ):
+            pass
+        steps.done.append("refused")
+
+    monkeypatch.setattr(release, "deploy_endpoint", deploy_endpoint)
+    run()
+    assert steps.done[-2:] == ["refused", "apply"]
+    assert bucket.keys("retraining/") == []
+
+
+def test_what_serves_stays_when_somebody_else_took_over_while_the_model_was_trained(
+    steps: Steps, run: Callable[..., Deployed], bucket: Bucket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def evaluate_model(*_args: Any) -> tuple[str, str]:
+        lease = bucket.read_json(deployment.LEASE)
+        assert lease
+        bucket.write_json(deployment.LEASE, lease | {"token": "theirs"})
+        steps.done.append("evaluate")
+        return "the-model", "the-evaluation"
+
+    monkeypatch.setattr(pipeline, "evaluate_model", evaluate_model)
+    with pytest.raises(UserError, match="no longer held by this deployment"):
         run()
     assert steps.done == STEPS[:6]

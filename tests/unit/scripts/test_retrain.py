@@ -164,7 +164,7 @@ def test_who_has_lost_the_lease_writes_nothing_any_more_and_goes_no_further(
             if "evaluate" in steps.done:
                 raise UserError("The lease is lost.")
 
-    monkeypatch.setattr(lease, "hold", lambda *_args: nullcontext(Lost()))
+    monkeypatch.setattr(lease, "hold", lambda *_args, **_options: nullcontext(Lost()))
     with pytest.raises(UserError, match="The lease is lost"):
         run_retraining(dev)
     assert steps.done == STEPS[:4]

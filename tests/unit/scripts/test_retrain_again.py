@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -9,9 +10,13 @@ import pytest
 
 from scripts import retrain
 from scripts.artifacts import Bucket
+from scripts.console import Screen
 from scripts.environment import Environment
 from scripts.errors import UserError
+from scripts.evaluation.gate import Rule
 from scripts.retrain import DEPLOYED, Request
+from scripts.serving import deployment
+from scripts.serving.rollout import Rollout
 from tests.unit.scripts.retraining_steps import STEPS, Steps, run_retraining
 
 # Killed on the way
@@ -134,7 +139,56 @@ def test_what_training_refused_may_be_put_right_without_beginning_anew(
         run_retraining(dev, request)
     right = replace(request, hyperparameters={"epochs": "9"})
     assert run_retraining(dev, right).request == right
+    assert steps.done == ["stage", *STEPS]
+
+
+@pytest.mark.parametrize("end", [UserError("A picture is damaged."), KeyboardInterrupt()])
+def test_a_folder_that_is_named_again_is_read_again_while_no_job_trains_on_it(
+    steps: Steps, dev: Environment, monkeypatch: pytest.MonkeyPatch, end: BaseException
+) -> None:
+    request = Request(add="new-pictures")
+    steps.failing["train"] = end
+    with pytest.raises(type(end)):
+        run_retraining(dev, request)
+    monkeypatch.setattr(retrain, "_stage", lambda *_args: "corrected")
+    run_retraining(dev, request)
+    assert steps.datasets == ["0123456789ab", "corrected"]
+
+
+def test_without_the_folder_a_retraining_goes_on_with_what_was_staged(
+    steps: Steps, dev: Environment
+) -> None:
+    steps.failing["train"] = UserError("It ran out of memory.")
+    with pytest.raises(UserError):
+        run_retraining(dev, Request(add="on another machine"))
+    run_retraining(dev)
     assert steps.done == STEPS
+
+
+def test_a_folder_that_is_named_again_too_late_is_said_not_to_be_read(
+    steps: Steps, dev: Environment, unfinished: Request, screen: Screen, shown: Callable[[], str]
+) -> None:
+    def run(request: Request) -> None:
+        retrain.retrain(dev, screen, request, Rule(), lambda _: Rollout())
+
+    steps.failing["train"] = Killed()
+    with pytest.raises(Killed):
+        run(Request())
+    assert "--restart" not in shown()
+    run(unfinished)
+    words = "stage: done before, data set 0123456789ab; --restart reads the folder anew"
+    assert words in shown().splitlines()
+
+
+def test_while_somebody_else_changes_what_serves_a_retraining_is_refused(
+    steps: Steps, dev: Environment, bucket: Bucket
+) -> None:
+    with (
+        deployment.change(bucket, "rollback"),
+        pytest.raises(UserError, match="A rollback is under way"),
+    ):
+        run_retraining(dev)
+    assert steps.done == []
 
 
 def test_what_was_reached_is_in_the_bucket(

@@ -239,14 +239,27 @@ def unfinished(provisioned: Provisioned) -> Retraining:
     return UNFINISHED
 
 
-@pytest.mark.parametrize("request_", [UNFINISHED.request, Request()])
+@pytest.mark.parametrize(
+    ("request_", "remark"),
+    [(UNFINISHED.request, "; --restart reads the folder anew"), (Request(), "")],
+)
 def test_a_plan_of_an_unfinished_retraining_says_where_it_would_go_on(
-    unfinished: Retraining, dev: Environment, request_: Request
+    unfinished: Retraining, dev: Environment, request_: Request, remark: str
 ) -> None:
     plan = _plan(dev, request_)
     assert "go on with the retraining of 2026-11-22T10:00:00+00:00, at: train" in plan
-    assert "stage: done, data set 0123456789ab" in plan
+    assert f"stage: done before, data set 0123456789ab{remark}\n" in plan
     assert "train: efficientnet, epochs=9" in plan
+
+
+def test_a_plan_reads_the_folder_again_while_no_job_trains_on_it(
+    provisioned: Provisioned, dev: Environment, new_pictures: Path
+) -> None:
+    request = Request(add=str(new_pictures))
+    state = replace(UNFINISHED, request=request, job=None)
+    provisioned.bucket.write_json(retrain.CURRENT, asdict(state))
+    assert "20 pictures added" in _plan(dev, request)
+    assert "stage: done before, data set 0123456789ab\n" in _plan(dev)
 
 
 def test_a_plan_of_something_else_is_refused_while_one_is_unfinished(

@@ -32,13 +32,14 @@ class SageMaker:
 
     def __init__(self, aws: Any, missing: ClientError, no_config: ClientError) -> None:
         self.states: list[str | None] = [None]
-        self.config = ""
+        self.config = "before"
         self.reason = ""
         self.serves: str | None = None
         self.answer = b"[0.25, 0.75]"
         self.instances = 2
         self.pending: dict[str, Any] = {}
         self.configs: dict[str, datetime] = {}
+        self.described: dict[str, dict[str, Any]] = {}
         self.modified = NOW
         self._missing, self._no_config = missing, no_config
         aws.answers |= {
@@ -56,13 +57,14 @@ class SageMaker:
 
     def _create_config(self, request: dict[str, Any]) -> dict[str, Any]:
         self.configs[request["EndpointConfigName"]] = NOW
+        self.described[request["EndpointConfigName"]] = request
         return {"EndpointConfigArn": ARN}
 
     def _describe_config(self, request: dict[str, Any]) -> dict[str, Any]:
-        created = self.configs.get(request["EndpointConfigName"])
-        if created is None:
+        name = request["EndpointConfigName"]
+        if name not in self.configs:
             raise self._no_config
-        return {"EndpointConfigName": request["EndpointConfigName"], "CreationTime": created}
+        return {"CreationTime": self.configs[name], **self.described.get(name, {})}
 
     def _change(self, request: dict[str, Any]) -> dict[str, Any]:
         assert self.states[0] in (None, "InService"), f"AWS refuses this while {self.states[0]}"

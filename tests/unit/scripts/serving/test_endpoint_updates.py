@@ -10,6 +10,7 @@ import pytest
 from scripts.artifacts import Bucket
 from scripts.environment import Environment
 from scripts.errors import UserError
+from scripts.serving import endpoint
 from scripts.serving.endpoint import Fleet, RolledBack
 from scripts.serving.rollout import ALL_AT_ONCE, LINEAR, Rollout
 from tests.unit.scripts.serving.endpoint_in_memory import MODEL, NOW, SageMaker, deploy
@@ -76,6 +77,78 @@ def test_another_number_of_instances_replaces_the_present_one(
     assert updated["ExcludeRetainedVariantProperties"] == [
         {"VariantPropertyType": "DesiredInstanceCount"}
     ]
+
+
+SMALL = Fleet("ml.c6i.xlarge", 3, 25)
+
+
+def _asked(request: dict[str, Any]) -> tuple[str, int]:
+    """The type of instances, and the percentage that is captured, of a configuration."""
+    capture = request["DataCaptureConfig"]
+    assert capture["EnableCapture"] is (capture["InitialSamplingPercentage"] > 0)
+    return request["ProductionVariants"][0]["InstanceType"], capture["InitialSamplingPercentage"]
+
+
+@pytest.mark.parametrize(
+    ("fleet", "asked"),
+    [
+        (None, ("ml.c6i.xlarge", 25)),
+        (Fleet(), ("ml.c6i.xlarge", 25)),
+        (Fleet("ml.m5.xlarge"), ("ml.m5.xlarge", 25)),
+        (Fleet(capture_percentage=50), ("ml.c6i.xlarge", 50)),
+        (Fleet(capture_percentage=0), ("ml.c6i.xlarge", 0)),
+    ],
+)
+def test_an_update_keeps_the_type_of_instances_and_the_capture_that_it_is_not_asked_to_change(
+    sagemaker: SageMaker,
+    aws: Any,
+    bucket: Bucket,
+    dev: Environment,
+    fleet: Fleet | None,
+    asked: tuple[str, int],
+) -> None:
+    deploy(dev, bucket, fleet=SMALL)
+    deploy(dev, bucket, fleet=fleet)
+    assert [_asked(config) for config in aws.made("CreateEndpointConfig")] == [
+        ("ml.c6i.xlarge", 25),
+        asked,
+    ]
+
+
+@pytest.mark.parametrize(
+    "served",
+    [{}, {"DataCaptureConfig": {"EnableCapture": False, "InitialSamplingPercentage": 100}}],
+)
+def test_capture_that_is_off_stays_off(
+    sagemaker: SageMaker, aws: Any, bucket: Bucket, dev: Environment, served: dict[str, Any]
+) -> None:
+    sagemaker.exists("InService")
+    sagemaker.configs["before"] = NOW
+    variants = [{"ModelName": MODEL.name, "InstanceType": "ml.m5.large"}]
+    sagemaker.described["before"] = {"ProductionVariants": variants, **served}
+    deploy(dev, bucket)
+    assert _asked(aws.made("CreateEndpointConfig")[0]) == ("ml.m5.large", 0)
+
+
+def test_what_is_kept_is_what_serves_and_not_what_an_update_was_to_bring(
+    sagemaker: SageMaker, aws: Any, bucket: Bucket, dev: Environment
+) -> None:
+    deploy(dev, bucket, fleet=SMALL)
+    sagemaker.serves = sagemaker.config
+    sagemaker.after = ("Updating", "RollingBack", "InService")
+    with pytest.raises(RolledBack):
+        deploy(dev, bucket, fleet=Fleet("ml.m5.xlarge", 3, 50))
+    with pytest.raises(RolledBack):
+        deploy(dev, bucket)
+    assert _asked(aws.made("CreateEndpointConfig")[2]) == ("ml.c6i.xlarge", 25)
+
+
+def test_an_endpoint_whose_configuration_is_gone_is_updated_as_one_begins(
+    sagemaker: SageMaker, aws: Any, bucket: Bucket, dev: Environment
+) -> None:
+    sagemaker.exists("InService")
+    deploy(dev, bucket)
+    assert _asked(aws.made("CreateEndpointConfig")[0]) == ("ml.m5.large", 100)
 
 
 def test_an_update_that_an_alarm_would_end_at_once_is_not_begun(
@@ -159,3 +232,46 @@ def test_an_update_that_was_only_prepared_is_made(
     deploy(dev, bucket, Rollout(ALL_AT_ONCE), config="mine")
     assert [update["EndpointConfigName"] for update in aws.made("UpdateEndpoint")] == ["mine"]
     assert aws.made("CreateEndpointConfig") == []
+
+
+# Who asks what serves
+
+
+def test_the_model_that_serves_is_told_when_the_endpoint_has_come_to_rest(
+    sagemaker: SageMaker, aws: Any, bucket: Bucket, dev: Environment
+) -> None:
+    deploy(dev, bucket)
+    sagemaker.exists("Updating", "Updating", "InService")
+    seen: list[str] = []
+    assert endpoint.served_model(dev, seen.append) == MODEL.name
+    assert seen == ["waiting: the endpoint is Updating"] * 2
+
+
+@pytest.mark.parametrize("state", ["Failed", "UpdateRollbackFailed"])
+def test_asking_what_serves_removes_nothing(
+    sagemaker: SageMaker, aws: Any, dev: Environment, state: str
+) -> None:
+    sagemaker.exists(state)
+    assert endpoint.served_model(dev, lambda _text: None) is None
+    assert aws.made("DeleteEndpoint") == []
+
+
+def test_without_an_endpoint_nothing_serves_and_nothing_takes_over(
+    sagemaker: SageMaker, dev: Environment
+) -> None:
+    assert endpoint.served_model(dev, lambda _text: None) is None
+    assert endpoint.is_taking_over(dev) is False
+
+
+@pytest.mark.parametrize(
+    ("pending", "expected"),
+    [({"EndpointConfigName": "next"}, True), ({"EndpointConfigName": "before"}, False)],
+)
+def test_another_configuration_is_told_from_other_changes(
+    sagemaker: SageMaker, dev: Environment, pending: dict[str, Any], expected: bool
+) -> None:
+    sagemaker.exists("Updating")
+    sagemaker.pending = pending
+    assert endpoint.is_taking_over(dev) is expected
+    sagemaker.exists("InService")
+    assert endpoint.is_taking_over(dev) is False

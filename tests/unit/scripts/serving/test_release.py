@@ -1,4 +1,4 @@
-"""A version in service: only approved ones, or on record; and back to the one before."""
+"""A version in service: only approved ones, or on record."""
 
 from __future__ import annotations
 
@@ -93,6 +93,21 @@ def test_an_approved_version_is_deployed_and_recorded_with_its_number(
     assert deployment.load(bucket) == deployed
     assert deployment.history(bucket) == [deployed]
     assert "scones-dev in service with version 3" in shown()
+
+
+def test_what_is_to_come_before_the_record_does_when_the_version_serves(
+    registry: Registry,
+    served: Endpoint,
+    bucket: Bucket,
+    deploy: Callable[..., Deployment],
+    make_version: Callable[..., Version],
+) -> None:
+    noted: list[tuple[list[str], Deployment | None]] = []
+    deploy(
+        make_version(3, status=APPROVED),
+        before_record=lambda: noted.append((served.models(), deployment.load(bucket))),
+    )
+    assert noted == [(["scones-dev-efficientnet-3"], None)]
 
 
 def test_a_baseline_is_frozen_before_the_endpoint_is_updated(
