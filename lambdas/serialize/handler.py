@@ -5,7 +5,7 @@ is a folder marker, and ignored. Both are counted as metrics. Anything outside t
 and prefixes raises AccessDenied without a call, the same error as IAM's refusal behind it, and
 nothing is read.
 
-Memory: a WebP of 50 megapixels takes about 890 MB in all; 1,152 MB bring .65 of a processor.
+Memory: a WebP of 50 megapixels takes about 890 MB in all; 1,024 MB bring .58 of a processor.
 """
 
 import hashlib

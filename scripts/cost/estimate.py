@@ -17,6 +17,9 @@ SECONDS_A_DAY = 86_400
 MILLION = 1_000_000
 STEPS = ("serialize", "infer", "filter")
 EXPRESS_STEP_GB = 0.0625  # Express is billed in chunks of 64 MB
+EXPRESS_STEP_S = 0.1  # and each execution up to the next tenth of a second: half of one, on average
+GROUP_SIZE = 20  # pictures of a batch in one execution: terraform/modules/workflow/batch.tf
+DECISIONS_KEPT_DAYS = 365  # unless decision_retention_days says otherwise
 RECORDS_A_CAPTURE_FILE = 8  # the most in real captures under little traffic; more under more
 METRICS_ALWAYS = 8  # low confidence, and seven of the monitor
 # X-Ray's default sampling rule.
@@ -129,8 +132,7 @@ class Estimate:
     @property
     def per_million(self) -> float:
         """What a million pictures cost beyond what is paid without any."""
-        pictures = self.assumptions.pictures
-        return (self.monthly - self.idle) / pictures * MILLION if pictures else 0.0
+        return _per_million(self, _of_pictures(self))
 
     @property
     def unpriced_kinds(self) -> tuple[str, ...]:
@@ -216,7 +218,7 @@ def _for_pictures(resources: Sequence[Resource], assumptions: Assumptions) -> It
         return
     found, n = measured(), assumptions.pictures
     yield "Step Functions", "Express executions", "states express request", n, False
-    seconds = found["execution_s"] * EXPRESS_STEP_GB * n
+    seconds = (found["execution_s"] + EXPRESS_STEP_S / 2) * EXPRESS_STEP_GB * n
     yield "Step Functions", "their duration", "states express duration", seconds, False
     yield "Lambda", "calls", "lambda request", len(STEPS) * n, False
     for name in STEPS:
@@ -227,6 +229,9 @@ def _for_pictures(resources: Sequence[Resource], assumptions: Assumptions) -> It
     accepted, others = assumptions.accepted * n, (1 - assumptions.accepted) * n
     yield "EventBridge", "VehicleClassified", "eventbridge event", accepted, False
     yield "SQS", "cases for a person, sent, received, deleted", "sqs request", 3 * others, False
+    stored = found["decision_bytes"] * n * DECISIONS_KEPT_DAYS / DAYS_A_MONTH / 1e9
+    yield "DynamoDB", "decisions kept", "dynamodb storage", stored, False
+    yield "S3", "uploads written", "s3 put", n, False
     yield "S3", "reading uploads", "s3 get", n, False
     yield "S3", "capture files", "s3 put", n / RECORDS_A_CAPTURE_FILE, False
     kept = _retention_days(resources, "captures/") / DAYS_A_MONTH
@@ -241,15 +246,40 @@ def _for_pictures(resources: Sequence[Resource], assumptions: Assumptions) -> It
 
 
 def beyond_hosting(estimate: Estimate) -> float:
-    """Dollars a million pictures for classifying them: without what storing uploads costs, which
-    depends on how large they are and how long they are kept, and without tracing."""
-    left_out = ("uploads kept", "captures kept", "traces")
-    total = sum(
-        line.monthly
-        for line in estimate.lines
-        if not line.idle and not line.what.startswith(left_out)
+    """Dollars a million pictures for classifying them: without uploading them and keeping them and
+    what is known of them, which is paid whoever classifies, and without tracing."""
+    left_out = ("uploads written", "uploads kept", "captures kept", "decisions kept", "traces")
+    return _per_million(
+        estimate, [line for line in _of_pictures(estimate) if not line.what.startswith(left_out)]
     )
-    return total / estimate.assumptions.pictures * MILLION
+
+
+def in_a_batch(estimate: Estimate) -> float:
+    """The same for a batch: a group of pictures is one execution, and one transition of the
+    Standard execution that starts it."""
+    executions = [line for line in _of_pictures(estimate) if line.service == "Step Functions"]
+    alone = _per_million(estimate, executions)
+    transition = prices()["states standard transition"][0] * MILLION
+    return beyond_hosting(estimate) - alone + (alone + transition) / GROUP_SIZE
+
+
+def by_transform(estimate: Estimate) -> float:
+    """The same for a SageMaker batch transform instead of the endpoint, on instances that cost as
+    much an hour: `serialize` checks each upload first, the transform reads what is left of it and
+    writes an object for each answer, which is read again, recorded and told."""
+    listed = prices()
+    kept = ("serialize", "reading uploads", "a decision", "VehicleClassified")
+    lines = [line for line in _of_pictures(estimate) if line.what.startswith(kept)]
+    objects = listed["s3 put"][0] + 2 * listed["s3 get"][0] + listed["lambda request"][0]
+    return _per_million(estimate, lines) + objects * MILLION
+
+
+def _of_pictures(estimate: Estimate) -> list[Line]:
+    return [line for line in estimate.lines if not line.idle]
+
+
+def _per_million(estimate: Estimate, lines: Sequence[Line]) -> float:
+    return sum(line.monthly for line in lines) / estimate.assumptions.pictures * MILLION
 
 
 def original() -> float:

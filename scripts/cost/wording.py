@@ -1,6 +1,14 @@
 """An estimate as a person reads it."""
 
-from scripts.cost.estimate import Estimate, beyond_hosting, original, price_region, prices
+from scripts.cost.estimate import (
+    Estimate,
+    beyond_hosting,
+    by_transform,
+    in_a_batch,
+    original,
+    price_region,
+    prices,
+)
 from scripts.errors import UserError
 
 COLUMNS = ("Service", "What", "Quantity", "Unit", "$ a month")
@@ -39,8 +47,9 @@ def conclusion(found: Estimate, region: str) -> list[str]:
         *([elsewhere] if region != listed else []),
         *([f"Not priced, and in no line: {unpriced}."] if unpriced else []),
         f"A million pictures cost ${beyond_hosting(found):.2f} beyond hosting, and "
-        f"${found.per_million:.2f} with tracing and with what is stored of them; the original "
-        f"design's workflow ${original():.2f}.",
+        f"${found.per_million:.2f} with tracing, with uploading and with what is kept of them; the "
+        f"original design's workflow ${original():.2f}. In a batch they cost "
+        f"${in_a_batch(found):.2f}; by batch transform they would ${by_transform(found):.2f}.",
         f"For {assumed.pictures_per_day:,.0f} pictures a day of {assumed.picture_mb:g} MB, "
         f"{assumed.accepted:.0%} of them accepted. Prices: scripts/cost/prices.json. Durations: "
         "scripts/cost/measured.json, from this project's own machine, not from AWS. Left out: free "

@@ -46,7 +46,7 @@ with atheris.instrument_imports(include=["lambdas", "PIL"]):
 EVENT = {"s3_bucket": BUCKET, "s3_key": "incoming/" + "\x01" * 1015}
 MAX_MESSAGE_BYTES = 32_768
 # The function's own limits (terraform/modules/functions/settings.tf).
-LIMITS = ("-timeout=15", "-rss_limit_mb=1152", "-max_len=16384")
+LIMITS = ("-timeout=15", "-rss_limit_mb=1024", "-max_len=16384")
 
 
 class S3:

@@ -6,7 +6,7 @@ locals {
       description = "Reads one uploaded photograph, checks it, and reduces it to the model's input."
       timeout_s   = 15
       layers      = ["common"]
-      memory_mb   = 1152 # the largest upload takes 889 MB; more is faster and dearer (docs/cost.md)
+      memory_mb   = 1024 # the largest upload takes 889 MB; more is faster and dearer (docs/cost.md)
       environment = merge(local.metrics, {
         UPLOADS_BUCKET   = var.uploads_bucket
         ALLOWED_PREFIXES = join(",", var.upload_prefixes)

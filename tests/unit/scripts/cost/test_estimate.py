@@ -57,7 +57,7 @@ MONTH = Assumptions(pictures_per_day=1_000_000 / estimate.DAYS_A_MONTH)  # a mil
         ("24 alarms", 2.40),
         ("key", 1.00),
         ("Express executions", 1.00),
-        ("their duration", 0.26 * 0.0625 * 16.67),
+        ("their duration", (0.26 + 0.05) * 0.0625 * 16.67),
         ("calls", 0.60),
         ("serialize, 1024 MB", 0.2 * 1.0 * 13.3334),
         ("infer, 256 MB", 0.05 * 0.25 * 13.3334),
@@ -108,10 +108,28 @@ def test_the_original_workflow_is_dominated_by_its_transitions():
     assert 125 < estimate.original() < 130
 
 
-def test_what_is_left_out_beyond_hosting_is_what_depends_on_the_pictures_size():
+def test_what_is_left_out_beyond_hosting_is_uploading_and_keeping():
     found = monthly(ALL, MONTH)
-    kept = sum(line(found, f"{what} kept").monthly for what in ("uploads", "captures"))
+    left_out = ("uploads written", "uploads kept", "captures kept", "decisions kept")
+    kept = sum(line(found, what).monthly for what in left_out)
     assert estimate.beyond_hosting(found) == pytest.approx(found.per_million - kept, rel=1e-3)
+
+
+def test_a_batch_pays_a_transition_and_an_execution_for_a_group_of_pictures():
+    found = monthly(ALL, MONTH)
+    executions = 1.00 + line(found, "their duration").monthly
+    by_hand = estimate.beyond_hosting(found) - executions + (executions + 25) / 20
+    assert estimate.in_a_batch(found) == pytest.approx(by_hand, rel=1e-3)
+    batch = (TERRAFORM / "modules" / "workflow" / "batch.tf").read_text("utf-8")
+    assert f"group_size = min({estimate.GROUP_SIZE}, " in batch
+
+
+def test_a_transform_pays_for_checking_each_upload_and_for_an_object_of_each_answer():
+    found = monthly(ALL, MONTH)
+    checking = 0.2 * 1.0 * 13.3334 + 0.20 + 0.40
+    telling = 2 * 0.625 + 0.95
+    by_hand = checking + 5.00 + 0.80 + telling
+    assert estimate.by_transform(found) == pytest.approx(by_hand, rel=1e-3)
 
 
 def test_the_shipped_prices_all_have_a_unit_and_are_above_nothing():
