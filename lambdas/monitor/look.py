@@ -45,6 +45,8 @@ def look(
     asked = traffic.read(cloudwatch, source, span.start, span.end)
     sizes = store.list_captures(source.endpoint, source.variant, before.since)
     read, left = affordable(checkpoint.unread(before, sizes), sizes)
+    # A record of an older deployment does not say it: everything was captured then.
+    capture_percentage = deployment.get("capture_percentage", 100)
     deployed_at = datetime.fromisoformat(deployment["deployed_at"])
     records = gather(store.read_files(read), len(labels), deployed_at, MAX_PICTURES)
     pictures = measured(records.pictures, deployment["image_size_px"])
@@ -66,7 +68,7 @@ def look(
         "endpoint": source.endpoint,
         **{name: deployment[name] for name in ("model_name", "version", "labels")},
         "threshold": threshold,
-        **window.describe_traffic(asked, records.captured),
+        **window.describe_traffic(asked, records.captured, capture_percentage),
         **window.describe_files(read, left, span.start, records),
         "newest_capture_age_s": after.newest and max(0.0, (now - after.newest).total_seconds()),
         **window.describe_scores(records.scores, labels, threshold),

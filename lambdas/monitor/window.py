@@ -18,6 +18,7 @@ from lambdas.monitor.traffic import Traffic
 
 EXAMPLES_OF_A_KIND = 6
 DAMAGED_FILES_NAMED = 10
+ENOUGH_SAMPLED = 10
 NO_DATA = "no_data"
 NO_RECORDS = "No data: nothing was captured that could be compared."
 NO_BASELINE = (
@@ -78,11 +79,17 @@ def describe_files(
     }
 
 
-def describe_traffic(traffic: Traffic, captured: int) -> dict[str, Any]:
-    """How much was asked, how much of it was captured, and the decisions by outcome."""
+def describe_traffic(traffic: Traffic, captured: int, percentage: float) -> dict[str, Any]:
+    """How much was asked, how much of it was captured, and the decisions by outcome.
+
+    `percentage` of what is asked should be captured: the ratio is of that. There is none where so
+    little should be captured that chance decides how much is.
+    """
     outcomes = asdict(traffic)
     invoked = outcomes.pop("invoked")
-    ratio = _rounded(captured / invoked) if invoked else None
+    expected = invoked * percentage / 100
+    is_known = expected > 0 and (percentage == 100 or expected >= ENOUGH_SAMPLED)
+    ratio = _rounded(captured / expected) if is_known else None
     return {
         "traffic": {"invoked": invoked, "captured": captured, "capture_ratio": ratio},
         "decisions": outcomes,

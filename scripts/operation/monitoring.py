@@ -73,6 +73,8 @@ def gather(
     found = captures.read(bucket, deployment.endpoint_name, start, now, MOST_RECORDS)
     is_sample = bool(read.windows) and (start > since or not found.is_complete)
     notes = [f"Captured requests and answers lie in {bucket.uri(CAPTURES)}/."]
+    if deployment.capture_percentage < 100:
+        notes.append(f"{deployment.capture_percentage} % of the requests are captured.")
     if not found.is_complete and not is_sample:
         since = found.records[0].inference_time
         notes.append(SHORTENED)
@@ -114,6 +116,7 @@ def gather(
         uploads=uploads,
         captured_records=captured,
         damaged_records=damaged,
+        capture_percentage=deployment.capture_percentage,
         evaluation=Evaluation.from_document(deployment.evaluation),
         target_accuracy=deployment.evaluation["target"],
         versions={"Python": platform.python_version(), "data set": deployment.dataset_id},

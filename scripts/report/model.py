@@ -174,7 +174,8 @@ class ReportData:
 
     `threshold` is the workflow's own confidence threshold, 0..1. `captured_records` counts the
     capture records that could be read, `damaged_records` those that could not. `uploads` is the
-    number of uploads that must each have an outcome, where it is known.
+    number of uploads that must each have an outcome, where it is known. `capture_percentage` of
+    the requests are captured.
     `target_accuracy` is the share of accepted pictures that was asked to be right, 0..1.
     Records may lie outside the period: they are shown and counted all the same.
 
@@ -198,6 +199,7 @@ class ReportData:
     uploads: int | None = None
     captured_records: int = 0
     damaged_records: int = 0
+    capture_percentage: int = 100
     evaluation: Evaluation | None = None
     target_accuracy: float | None = None
     versions: Mapping[str, str] = field(default_factory=dict)

@@ -25,7 +25,7 @@ class Deployment:
     `evaluation` is the evaluation's document, see scripts/evaluation/evaluate.py, for the report.
     `version` is the model's in the registry; `override` says why a model that the gate had not
     approved was deployed all the same. While the endpoint is switched off, `stopped_config` is the
-    endpoint configuration to start it with again.
+    endpoint configuration to start it with again. So many per cent of requests are captured.
     """
 
     endpoint_name: str
@@ -41,6 +41,7 @@ class Deployment:
     version: int | None = None
     override: str | None = None
     stopped_config: str | None = None
+    capture_percentage: int = 100
 
 
 def change(bucket: Bucket, purpose: str) -> AbstractContextManager[Lease]:

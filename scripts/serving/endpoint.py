@@ -96,6 +96,7 @@ def deploy(
         _update(environment, config, rollout, fleet, _instances(found), say)
     _await_in_service(sagemaker, name, config, say)
     _smoke_test(environment, name, model.labels)
+    _, percentage = _type_and_capture(sagemaker.describe_endpoint_config(EndpointConfigName=config))
     return Deployment(
         endpoint_name=name,
         model_name=model.name,
@@ -107,6 +108,7 @@ def deploy(
         deployed_at=datetime.now(UTC).isoformat(timespec="seconds"),
         evaluation=document,
         stand_in=model.stand_in,
+        capture_percentage=percentage,
     )
 
 

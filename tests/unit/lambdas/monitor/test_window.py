@@ -54,15 +54,31 @@ def test_the_first_window_of_an_old_deployment_is_a_day_long() -> None:
 
 
 def test_traffic_says_how_much_was_captured_and_decided() -> None:
-    assert window.describe_traffic(Traffic(8, 5, 2, 1, 3), 6) == {
+    assert window.describe_traffic(Traffic(8, 5, 2, 1, 3), 6, 100) == {
         "traffic": {"invoked": 8, "captured": 6, "capture_ratio": 0.75},
         "decisions": {"accepted": 5, "review": 2, "rejected": 1, "failed": 3},
     }
 
 
 def test_where_nothing_was_asked_there_is_no_ratio() -> None:
-    found = window.describe_traffic(Traffic(0, 0, 0, 0, 0), 0)
+    found = window.describe_traffic(Traffic(0, 0, 0, 0, 0), 0, 100)
     assert found["traffic"]["capture_ratio"] is None
+
+
+@pytest.mark.parametrize(
+    ("invoked", "captured", "percentage", "ratio"),
+    [
+        (100, 18, 20, 0.9),
+        (100, 0, 20, 0.0),
+        (49, 0, 20, None),  # not even ten are expected: none may be chance
+        (1000, 0, 0, None),
+    ],
+)
+def test_where_a_part_is_captured_the_ratio_is_of_that_part(
+    invoked: int, captured: int, percentage: int, ratio: float | None
+) -> None:
+    found = window.describe_traffic(Traffic(invoked, 0, 0, 0, 0), captured, percentage)
+    assert found["traffic"]["capture_ratio"] == ratio
 
 
 def test_files_that_are_late_left_or_damaged_are_counted() -> None:

@@ -74,6 +74,10 @@ def test_damaged_capture_records_are_worth_a_look(judge, demo):
     assert found.reasons == ("1 capture record could not be read and was skipped.",)
 
 
+def test_where_a_part_is_captured_the_rest_is_no_gap(judge, demo):
+    assert judge(replace(demo, captured_records=20, capture_percentage=10)).level == "good"
+
+
 def test_a_gap_in_the_captured_data_is_worth_a_look(judge, demo):
     found = judge(replace(demo, captured_records=198))
     assert "2 classified pictures are not in the captured data" in found.reasons[0]

@@ -64,7 +64,8 @@ class SageMaker:
         name = request["EndpointConfigName"]
         if name not in self.configs:
             raise self._no_config
-        return {"CreationTime": self.configs[name], **self.described.get(name, {})}
+        made_elsewhere = {"ProductionVariants": [{"InstanceType": "ml.m5.large"}]}
+        return {"CreationTime": self.configs[name], **self.described.get(name, made_elsewhere)}
 
     def _change(self, request: dict[str, Any]) -> dict[str, Any]:
         assert self.states[0] in (None, "InService"), f"AWS refuses this while {self.states[0]}"

@@ -114,7 +114,8 @@ def test_capture_can_be_less_or_off(
     percentage: int,
     enabled: bool,
 ) -> None:
-    deploy(dev, bucket, fleet=Fleet(capture_percentage=percentage))
+    deployed = deploy(dev, bucket, fleet=Fleet(capture_percentage=percentage))
+    assert deployed.capture_percentage == percentage
     capture = aws.made("CreateEndpointConfig")[0]["DataCaptureConfig"]
     assert capture["InitialSamplingPercentage"] == percentage
     assert capture["EnableCapture"] is enabled
