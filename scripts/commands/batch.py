@@ -16,16 +16,19 @@ from scripts.operation.batch import State
         "source": "s3://BUCKET/PREFIX of the uploads bucket, a manifest (.jsonl), or a folder",
         "env": ENV_HELP,
         "wait": "follow it to its end; --no-wait leaves it to batch.status",
+        "beside": "start it although another one runs: they must name different pictures",
     },
 )
 @friendly
-def run(_: Context, source: str, env: str = DEFAULT_ENV, wait: bool = True) -> None:
+def run(
+    _: Context, source: str, env: str = DEFAULT_ENV, wait: bool = True, beside: bool = False
+) -> None:
     """Classify many pictures: those that have no decision yet."""
     environment, screen = use(env), Screen()
     provisioned = pipeline.open_provisioned(environment)
     with screen.step("prepare", "Prepare") as step:
         batch = batch_module.start(
-            environment, provisioned.outputs, provisioned.bucket, source, step.say
+            environment, provisioned.outputs, provisioned.bucket, source, step.say, beside=beside
         )
         step.result = f"{batch.asked:,} pictures, {batch.decided:,} of them have a decision"
     if not batch.pending:

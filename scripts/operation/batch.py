@@ -81,16 +81,22 @@ def start(
     artifacts: Bucket,
     source: str,
     say: Say,
+    *,
+    beside: bool = False,
 ) -> Batch:
     """Start a batch of the pictures of `source` that have no decision yet; none if all have.
 
-    Raises UserError when another one is under way, and as `batch_sources.find` does. Until the
+    Raises UserError when another one is under way, unless it may run `beside` that, and as
+    `batch_sources.find` does. Two that name the same picture ask about it twice. Until the
     execution is started nothing has happened that the next attempt would trip over.
     """
     machine = machine_of(outputs)
-    if running := _executions(environment, machine, _RUNNING):
+    if not beside and (running := _executions(environment, machine, _RUNNING)):
         command = environment.command("batch.status")
-        raise UserError(f"Batch {running[0]['name']} is under way. Wait for it: {command}")
+        raise UserError(
+            f"Batch {running[0]['name']} is under way. Wait for it: {command}; or, if this one "
+            "names other pictures, add --beside."
+        )
     bucket = outputs["uploads_bucket"]
     batch_id = f"{datetime.now(UTC):%Y%m%d-%H%M%S}"
     folder = f"{BATCHES}/{batch_id}"

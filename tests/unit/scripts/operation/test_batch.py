@@ -43,7 +43,7 @@ def machine(aws):
 @pytest.fixture
 def start(dev, bucket, uploads, table, machine):
     """start(source): the batch."""
-    return lambda source: batch.start(dev, OUTPUTS, bucket, source, lambda _: None)
+    return lambda source, **how: batch.start(dev, OUTPUTS, bucket, source, lambda _: None, **how)
 
 
 def ended(**changed):
@@ -86,7 +86,8 @@ def test_an_empty_source_is_a_mistake(start, machine):
     assert machine.made("StartExecution") == []
 
 
-def test_one_batch_at_a_time(start, machine):
+def test_one_batch_at_a_time_unless_it_may_run_beside_another(start, uploads, table, machine):
+    uploads.put_object(Bucket=UPLOADS, Key="incoming/a.jpg", Body=b"x")
     running = {
         "executionArn": f"{MACHINE}:x",
         "stateMachineArn": MACHINE,
@@ -97,6 +98,7 @@ def test_one_batch_at_a_time(start, machine):
     machine.answers["ListExecutions"] = {"executions": [running]}
     with pytest.raises(UserError, match=r"Batch 20261107-110000 is under way.*batch\.status"):
         start(f"s3://{UPLOADS}/incoming/")
+    assert start(f"s3://{UPLOADS}/incoming/", beside=True).pending == 1
 
 
 def test_without_an_endpoint_there_is_no_batch(dev, bucket):
