@@ -64,7 +64,7 @@ retrain: setup ## Train again and canary the model if it is good enough (ENV=dev
 destroy: setup ## Remove everything of an environment, then show what is left (ENV=dev)
 	@$(INVOKE) destroy --env "$(ENV)"
 
-bench: setup ## Measure what the README claims, into build/bench.json
+bench: setup ## Measure speed, memory and drift detection, into build/bench.json
 	@$(INVOKE) bench
 
 clean: ## Remove everything generated, but the virtual environment

@@ -1,7 +1,7 @@
-"""Measure what the README claims: `make bench` writes build/bench.json and prints the tables.
+"""Measure speed, memory and drift detection: `make bench` writes build/bench.json.
 
-    python tests/benchmarks/bench.py [--model] [--growth] [--demo] [--cold] [--only PARTS]
-                                     [--set NAME=VALUE]
+    .venv/bin/python tests/benchmarks/bench.py [--model] [--demo] [--cold] [--only PARTS]
+                                               [--set NAME=VALUE]
 
 Times are the median of several runs with their range, taken in turns with the alternative where
 there is one, because the speed of a machine drifts. Nothing here passes or fails. A part that is

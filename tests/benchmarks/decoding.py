@@ -5,7 +5,7 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,22 +13,10 @@ from decoding_uploads import UPLOADS, make
 from measuring import spread
 
 from scripts.environment import ROOT
+from tests.function_environment import ENVIRONMENT
 
 PROGRAM = Path(__file__).parent / "decode.py"
 RUNS = 3
-
-# The function's environment (terraform/modules/functions/settings.tf).
-ENVIRONMENT: Mapping[str, str] = {
-    "AWS_DEFAULT_REGION": "us-east-1",
-    "UPLOADS_BUCKET": "uploads",
-    "ALLOWED_PREFIXES": "incoming/",
-    "IMAGE_SIZE_PX": "128",
-    "MAX_UPLOAD_BYTES": str(25 * 1024 * 1024),
-    "MAX_PIXELS": "50000000",
-    "METRIC_NAMESPACE": "scones",
-    "ENVIRONMENT": "benchmark",
-    "PYTHONPATH": str(ROOT),
-}
 
 Say = Callable[[str], None]
 
@@ -58,7 +46,7 @@ def measure(say: Say) -> dict[str, Any]:
 
 def _once(path: Path) -> dict[str, Any]:
     command = [sys.executable, str(PROGRAM), str(path)]
-    environment = {**os.environ, **ENVIRONMENT}
+    environment = {**os.environ, **ENVIRONMENT, "PYTHONPATH": str(ROOT)}
     output = subprocess.run(
         command, env=environment, check=True, stdout=subprocess.PIPE, text=True
     ).stdout

@@ -1,5 +1,6 @@
 """How much is shipped to Lambda, and what a cold start imports."""
 
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -9,23 +10,23 @@ from measuring import in_turns
 
 from scripts.environment import ROOT
 from scripts.provisioning import package
+from tests.function_environment import ENVIRONMENT
 
-# Each handler's imports, without its `boto3.client(…)`, which needs settings and takes its time
-# everywhere; and what the original design's function imported.
+# Each handler, with all that it does before its first call; and what the original design's
+# function imported.
 HANDLERS = {
-    "serialize": "import boto3, aws_lambda_powertools, lambdas.common.picture",
-    "infer": "import boto3, aws_lambda_powertools, lambdas.common.scores",
-    "filter": "import aws_lambda_powertools, lambdas.common.decision",
-    "monitor": "import boto3, aws_lambda_powertools, lambdas.monitor.watch",
+    **{name: f"import lambdas.{name}.handler" for name in package.FUNCTIONS},
     "a handler that imports the SageMaker SDK": "import sagemaker.core.resources",
 }
 
 
 def imports() -> dict[str, Any]:
-    """A fresh interpreter that imports what a handler imports, as a cold start does."""
+    """A fresh interpreter that imports a handler and makes its clients, as a cold start does."""
+    environment = {**os.environ, **ENVIRONMENT}
 
     def run(code: str) -> Callable[[], object]:
-        return lambda: subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)
+        command = [sys.executable, "-c", code]
+        return lambda: subprocess.run(command, cwd=ROOT, env=environment, check=True)
 
     return in_turns({"nothing": run(""), **{name: run(code) for name, code in HANDLERS.items()}})
 
