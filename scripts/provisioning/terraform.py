@@ -102,6 +102,8 @@ def _fingerprint(state: list[str] | None) -> str:
     """What `terraform init` depends on."""
     modules = sorted(str(path) for path in (TERRAFORM / "modules").iterdir())
     files = [TERRAFORM / name for name in (LOCK_FILE, "versions.tf", "backend.tf")]
+    # Each run of a test that names a module is one that `init` has to note, too.
+    files += sorted((TERRAFORM / "tests").glob("*.tftest.hcl"))
     digests = [hashlib.sha256(path.read_bytes()).hexdigest() for path in files]
     return json.dumps({"modules": modules, "files": digests, "state": state})
 

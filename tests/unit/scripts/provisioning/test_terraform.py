@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import sys
 import threading
@@ -192,6 +193,25 @@ def test_preparing_again_without_a_change_does_not_initialise_again(
     terraform.open_workspace(dev)
     terraform.open_workspace(dev)
     assert len(fake.calls) == 1
+
+
+@pytest.mark.parametrize("changed", ["tests/workflow.tftest.hcl", "versions.tf"])
+def test_a_change_of_what_initialising_depends_on_initialises_again(
+    fake: Fake,
+    state_bucket: None,
+    dev: Environment,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    changed: str,
+) -> None:
+    configuration = tmp_path / "configuration"
+    shutil.copytree(ROOT / "terraform", configuration)
+    monkeypatch.setattr(terraform, "TERRAFORM", configuration)
+    terraform.open_workspace(dev)
+    with (configuration / changed).open("a") as file:
+        file.write("\n# another run\n")
+    terraform.open_workspace(dev)
+    assert len(fake.calls) == 2
 
 
 def test_the_next_local_cloud_needs_no_initialisation_of_its_own(
