@@ -41,32 +41,29 @@ def deploy(
 ) -> Deployed:
     """Everything from packages to a running workflow, in the order that it has to be.
 
-    Raises UserError when the gate does not approve the model, and while somebody else changes what
-    serves, which only a provisioned environment can tell.
+    Raises UserError when the gate does not approve the model, and when somebody else changes what
+    serves when it is to take over.
     """
     pipeline.build_packages(environment, screen)
     provisioned = pipeline.provision(environment, screen)
-    with deployment.change(provisioned.bucket, "deployment") as held:
-        with screen.step("stage", "Stage data") as step:
-            found = dataset(step)
-            splits, staged = pipeline.stage_splits(
-                provisioned, step, make_splits(found), found.classes
-            )
-            pipeline.use_dataset(provisioned.bucket, staged.dataset_id)
-        trained = pipeline.train_model(
-            environment,
-            provisioned,
-            screen,
-            hyperparameters or {},
-            algorithm=algorithm,
-            instance_type=instance_type,
-        )
-        model, evaluation = pipeline.evaluate_model(environment, provisioned, screen, trained.job)
-        version, _ = release.gate_model(
-            environment, provisioned, screen, model, evaluation, rule or Rule()
-        )
-        held.check()
-        rollout = release.rollout_of(environment, provisioned)
+    with screen.step("stage", "Stage data") as step:
+        found = dataset(step)
+        splits, staged = pipeline.stage_splits(provisioned, step, make_splits(found), found.classes)
+        pipeline.use_dataset(provisioned.bucket, staged.dataset_id)
+    trained = pipeline.train_model(
+        environment,
+        provisioned,
+        screen,
+        hyperparameters or {},
+        algorithm=algorithm,
+        instance_type=instance_type,
+    )
+    model, evaluation = pipeline.evaluate_model(environment, provisioned, screen, trained.job)
+    version, _ = release.gate_model(
+        environment, provisioned, screen, model, evaluation, rule or Rule()
+    )
+    rollout = release.rollout_of(environment, provisioned)
+    with deployment.change(provisioned.bucket, "rollout"):
         deployed = release.deploy_endpoint(environment, provisioned, screen, version, rollout)
         provisioned = pipeline.provision(environment, screen, "apply", "Provision the workflow")
-        return Deployed(provisioned, splits, staged, trained, evaluation, deployed)
+    return Deployed(provisioned, splits, staged, trained, evaluation, deployed)

@@ -107,9 +107,8 @@ class Lease:
         except (BotoCoreError, ClientError) as error:
             if _now_s() >= self._until:
                 raise UserError(
-                    f"{self._uri} could not be renewed in time ({_one_line(error)}): another "
-                    f"{self._holder.purpose} may have begun. Mend the connection, then run this "
-                    "again."
+                    f"{self._uri} could not be renewed in time ({_one_line(error)}): "
+                    "somebody else may have begun. Mend the connection, then run this again."
                 ) from error
 
     @property

@@ -2,7 +2,8 @@
 
 What a retraining has reached is one document in the artefact bucket, written after each step: one
 that was killed goes on where it was, on any machine. Nothing that is live changes before the gate
-has approved, and a lease keeps out whoever else would change what serves.
+has approved. A lease keeps a second retraining out, and another one, while the model takes over,
+whoever else would change what serves.
 """
 
 from collections.abc import Callable
@@ -12,7 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from scripts import pipeline
+from scripts import lease, pipeline
 from scripts.artifacts import RETRAINING, Bucket
 from scripts.console import Screen
 from scripts.dataset import extend, read_additions
@@ -27,6 +28,7 @@ from scripts.training import train
 from scripts.training.train import TrainingResult
 
 CURRENT = f"{RETRAINING}/current.json"
+LEASE = f"{RETRAINING}/lease.json"
 DEPLOYED, REJECTED, ROLLED_BACK = "deployed", "rejected", "rolled back"
 _STEPS = ("stage", "train", "evaluate and gate", "roll out", "apply")
 
@@ -91,13 +93,13 @@ def retrain(
     `during_rollout` is entered while the endpoint is updated.
 
     A rejection and a rollback are outcomes; without an outcome it waits for a person, and goes on
-    when it is run again. Raises UserError while somebody else changes what serves, when an
-    unfinished one was asked for something else (and not `restart`), and at the first step that
-    fails.
+    when it is run again. Raises UserError when another retraining runs, or somebody else changes
+    what serves when the model is to take over, when an unfinished one was asked for something else
+    (and not `restart`), and at the first step that fails.
     """
     provisioned = pipeline.open_provisioned(environment)
     bucket, how = provisioned.bucket, rollout(provisioned)
-    with deployment.change(bucket, "retraining") as held:
+    with lease.hold(bucket, LEASE, "retraining") as held:
         state = begin(current(bucket), request, restart)
 
         def reached(**changes: Any) -> Retraining:
@@ -127,25 +129,22 @@ def retrain(
                 return reached(reason=release.not_approved(environment, version))
             if version.status == registry.REJECTED:
                 return _finish(bucket, reached, REJECTED, version.reason)
-            state = reached(config=state.config or endpoint.new_config_name(environment))
-            try:
-                with during_rollout():
-                    release.deploy_endpoint(
-                        environment,
-                        provisioned,
-                        screen,
-                        version,
-                        how,
-                        config=state.config,
-                    )
-            except endpoint.RolledBack as error:
-                return _finish(bucket, reached, ROLLED_BACK, str(error))
-            state = reached(rolled_out=True)
-        if state.dataset_id:
-            pipeline.use_dataset(bucket, state.dataset_id)
-        pipeline.build_packages(environment, screen)
-        pipeline.provision(environment, screen, "apply", "Apply the threshold")
-        return _finish(bucket, reached, DEPLOYED, "It was approved, and it has baked.")
+        with deployment.change(bucket, "rollout"):
+            if not state.rolled_out:
+                state = reached(config=state.config or endpoint.new_config_name(environment))
+                try:
+                    with during_rollout():
+                        release.deploy_endpoint(
+                            environment, provisioned, screen, version, how, config=state.config
+                        )
+                except endpoint.RolledBack as error:
+                    return _finish(bucket, reached, ROLLED_BACK, str(error))
+                state = reached(rolled_out=True)
+            if state.dataset_id:
+                pipeline.use_dataset(bucket, state.dataset_id)
+            pipeline.build_packages(environment, screen)
+            pipeline.provision(environment, screen, "apply", "Apply the threshold")
+            return _finish(bucket, reached, DEPLOYED, "It was approved, and it has baked.")
 
 
 def begin(found: Retraining | None, request: Request, restart: bool) -> Retraining:

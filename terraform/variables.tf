@@ -279,7 +279,7 @@ variable "decision_retention_days" {
 }
 
 variable "batch_limits" {
-  description = "How many photographs of a batch are classified at a time, and the percentage that may be in groups of which most fail, before it is given up. Each instance of the endpoint can have 100 at a time: if a photograph takes half a second, that is 200 a second, half of what two cores were measured to answer here (docs/measured.md). Groups are of 20, and there are as many at a time as fit."
+  description = "How many photographs of a batch are classified at a time, and the percentage that may fail before it is given up. Each instance of the endpoint can have 100 at a time: if a photograph takes half a second, that is 200 a second, half of what two cores were measured to answer here (docs/measured.md). They are classified in groups of 20, of which as many run at a time as fit. A group counts as failed when one photograph more failed than that percentage of it; it is given up when more than that percentage are in such groups."
   type = object({
     concurrency                = optional(number, 100)
     tolerated_failures_percent = optional(number, 5)
@@ -288,7 +288,7 @@ variable "batch_limits" {
 
   validation {
     condition     = var.batch_limits.concurrency >= 1 && var.batch_limits.concurrency <= 10000 && floor(var.batch_limits.concurrency) == var.batch_limits.concurrency
-    error_message = "batch_limits.concurrency must be a whole number from 1 to 10,000."
+    error_message = "batch_limits.concurrency must be a whole number from 1 to 10,000, for which Lambda's quotas would have to be raised ten times."
   }
 
   validation {

@@ -9,7 +9,8 @@ from typing import Any
 
 from aws_lambda_powertools import Logger
 
-# Powertools adds them to each entry; the group's name says the same. What is logged is paid for.
+# Powertools adds them to each entry. The group's name says which function it is, and every byte
+# that is logged is paid for.
 _SAID_ELSEWHERE = {"function_name", "function_arn", "function_memory_size"}
 
 

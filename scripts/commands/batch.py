@@ -82,7 +82,7 @@ def _tell(redrive: str, provisioned: pipeline.Provisioned, screen: Screen, ended
         screen.print(line)
     if found["failed"] or found["missing"]:
         raise Exit(
-            f"What failed waits in the failure queue: {redrive}. What is missing, or the same "
-            "batch again, takes only pictures without a decision.",
+            f"What failed waits in the failure queue: {redrive}. The same batch again takes what "
+            "has no decision.",
             code=1,
         )

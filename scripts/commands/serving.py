@@ -57,7 +57,7 @@ def endpoint(
     environment = use(env)
     provisioned = pipeline.open_provisioned(environment)
     rollout = release.rollout_of(environment, provisioned, strategy, seconds(bake))
-    with deployment.change(provisioned.bucket, "deployment"):
+    with deployment.change(provisioned.bucket, "rollout"):
         release.deploy_endpoint(
             environment,
             provisioned,

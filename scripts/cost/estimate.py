@@ -18,8 +18,10 @@ MILLION = 1_000_000
 STEPS = ("serialize", "infer", "filter")
 EXPRESS_STEP_GB = 0.0625  # Express is billed in chunks of 64 MB
 EXPRESS_STEP_S = 0.1  # and each execution up to the next tenth of a second: half of one, on average
-GROUP_SIZE = 20  # pictures of a batch in one execution: terraform/modules/workflow/batch.tf
-DECISIONS_KEPT_DAYS = 365  # unless decision_retention_days says otherwise
+GROUP_SIZE = 20  # pictures of a batch in one execution at the default: modules/workflow/batch.tf
+DECISIONS_KEPT_DAYS = (
+    365  # decision_retention_days, unless an environment sets it: no resource says
+)
 RECORDS_A_CAPTURE_FILE = 8  # the most in real captures under little traffic; more under more
 METRICS_ALWAYS = 8  # low confidence, and seven of the monitor
 # X-Ray's default sampling rule.

@@ -161,7 +161,7 @@ def _run_child(
     context: Mapping[str, Any],
     count: Callable[[int, str, str], None],
 ) -> Child:
-    """Run one child to its end. It is kept by nobody: AWS cannot list Express executions either."""
+    """Run one child to its end. It is kept by nobody here; AWS keeps it for 90 days."""
     name, began = str(uuid.uuid4()), now_iso()
     child: Child = {
         "ExecutionArn": f"{run['_children']}:{name}",
@@ -212,9 +212,11 @@ def _write(
     files: dict[str, list[dict[str, Any]]] = {"FAILED": [], "PENDING": [], "SUCCEEDED": []}
     for status in ("SUCCEEDED", "FAILED"):
         ended = [child for child in children if child["Status"] == status]
-        lines = [json.dumps(child) for child in ended]
-        if status == "SUCCEEDED":
-            lines = [line for child in ended for line in _outputs(child, config["Transformation"])]
+        lines = [
+            line
+            for child in ended
+            for line in (_outputs(child, config) if status == "SUCCEEDED" else [json.dumps(child)])
+        ]
         if lines:
             text = _joined(lines, config["OutputType"])
             key = f"{folder}/{status}_0.{config['OutputType'].lower()}"
@@ -234,9 +236,9 @@ def _write(
     }
 
 
-def _outputs(child: Child, transformation: str) -> list[str]:
+def _outputs(child: Child, config: Mapping[str, str]) -> list[str]:
     output = json.loads(child["Output"])
-    if transformation == "FLATTEN" and isinstance(output, list):
+    if config["Transformation"] == "FLATTEN" and isinstance(output, list):
         return [json.dumps(item) for item in output]
     return [child["Output"]]
 

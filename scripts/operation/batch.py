@@ -7,6 +7,7 @@ workflow's input for each picture), `results/` (what Step Functions writes: JSON
 
 import itertools
 import json
+import re
 import tempfile
 import time
 from collections import Counter
@@ -14,6 +15,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from typing import IO, Any
+from uuid import uuid4
 
 from botocore.exceptions import ClientError
 
@@ -28,7 +30,7 @@ POLL_S = 1.0
 FAILURES_LISTED = 100
 _ASKED_AT_ONCE = 1_000  # pictures whose decisions are looked up together
 _RUNNING = "RUNNING"
-_MOST_FAILED = "MostFailed"  # terraform/modules/workflow/batch.asl.json
+_TOO_MANY_FAILED = "TooManyFailed"  # terraform/modules/workflow/batch.asl.json
 
 Say = Callable[[str], None]
 Progress = Callable[[int, int, str], None]
@@ -98,7 +100,8 @@ def start(
             "names other pictures, add --beside."
         )
     bucket = outputs["uploads_bucket"]
-    batch_id = f"{datetime.now(UTC):%Y%m%d-%H%M%S}"
+    # The name of an execution is taken once: two that begin in one second are two all the same.
+    batch_id = f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{uuid4().hex[:6]}"
     folder = f"{BATCHES}/{batch_id}"
     pictures = batch_sources.find(environment, bucket, source)
     with tempfile.TemporaryFile() as manifest:
@@ -178,7 +181,8 @@ def state(
         started_at=found["startDate"],
         seconds=round((until - found["startDate"]).total_seconds(), 1),
     )
-    if now.is_running or (summed := _summary(artifacts, now)) is None:
+    summed = None if now.is_running else _summary(artifacts, now)
+    if summed is None or not summed["results"] + summed["failed_results"]:
         return now
     return replace(now, classified=sum(summed["decisions"].values()), failed=summed["failed"])
 
@@ -198,7 +202,7 @@ def follow(
 
 
 def summary(artifacts: Bucket, ended: State) -> dict[str, Any]:
-    """What came of a batch that has ended, read from its results; kept beside them.
+    """What came of a batch that has ended, read from its results; kept beside them once it is sure.
 
     `missing` is what has neither a result nor a failure: the batch was stopped or given up. Raises
     UserError when it has been forgotten what was asked.
@@ -245,7 +249,9 @@ def _summary(artifacts: Bucket, ended: State) -> dict[str, Any] | None:
         "results": [artifacts.uri(key) for key in files["SUCCEEDED"]],
         "failed_results": [artifacts.uri(key) for key in files["FAILED"]],
     }
-    artifacts.write_json(f"{folder}/summary.json", found)
+    # What was stopped may go on for minutes before its results are all there.
+    if ended.status == "SUCCEEDED" or found["missing"] == 0:
+        artifacts.write_json(f"{folder}/summary.json", found)
     return found
 
 
@@ -267,13 +273,24 @@ def describe(found: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _result_files(artifacts: Bucket, folder: str) -> dict[str, list[str]]:
-    """The keys of the result files by how executions ended; empty before there are any."""
-    files: dict[str, list[str]] = {"SUCCEEDED": [], "FAILED": []}
-    for key in artifacts.keys(f"{folder}/results/"):
-        if key.endswith("/manifest.json") and (document := artifacts.read_json(key)):
-            for status in files:
-                files[status] += [item["Key"] for item in document["ResultFiles"][status]]
-    return files
+    """The keys of the result files by how executions ended; empty before there are any.
+
+    A redrive writes another manifest, which names the files of the earlier ones again.
+    """
+    files: dict[str, set[str]] = {"SUCCEEDED": set(), "FAILED": set()}
+    manifests = [
+        key for key in artifacts.keys(f"{folder}/results/") if key.endswith("/manifest.json")
+    ]
+    if manifests and (document := artifacts.read_json(max(manifests, key=_redrives))):
+        for status in files:
+            files[status] = {item["Key"] for item in document["ResultFiles"][status]}
+    return {status: sorted(keys) for status, keys in files.items()}
+
+
+def _redrives(manifest: str) -> int:
+    """How many times the batch had been redriven when AWS wrote this manifest."""
+    found = re.search(r"/Redrive-(\d+)/", manifest)
+    return int(found[1]) if found else 0
 
 
 def _documents(artifacts: Bucket, keys: Iterable[str]) -> Iterator[dict[str, Any]]:
@@ -293,16 +310,20 @@ def _outcomes(artifacts: Bucket, files: Mapping[str, list[str]]) -> Iterator[dic
 def _outcomes_of_failed(group: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     """Those of a group that failed. `Input` is text, as AWS writes it."""
     given = group["Input"]
-    items = (json.loads(given) if isinstance(given, str) else given)["Items"]
-    error, cause = group.get("Error", "unknown"), group.get("Cause") or ""
-    if error != _MOST_FAILED:
-        for item in items:
-            yield {"failed": {"s3_key": item["s3_key"], "error": error, "cause": cause}}
-        return
-    for item, outcome in zip(items, json.loads(cause), strict=True):
+    given = json.loads(given) if isinstance(given, str) else given
+    items = given.get("Items", [given])  # of an older batch, each group was one picture
+    error, cause = group.get("Error") or group.get("Status", "unknown"), group.get("Cause") or ""
+    try:
+        outcomes = json.loads(cause) if error == _TOO_MANY_FAILED else []
+    except ValueError:
+        outcomes = []
+    if len(outcomes) != len(items):
+        outcomes = [{"failed": {"error": error, "cause": cause}}] * len(items)
+    for item, outcome in zip(items, outcomes, strict=True):
         if failed := outcome.get("failed"):
-            outcome = {"failed": {**failed, "s3_key": item["s3_key"]}}
-        yield outcome
+            yield {"failed": {**failed, "s3_key": item["s3_key"]}}
+        else:
+            yield outcome
 
 
 def _failure(failed: Mapping[str, str]) -> dict[str, str]:

@@ -21,6 +21,7 @@ OUT_OF_REACH = (
     "log lines name the key, never the picture: they go after log_retention_days",
     "the monitor's records of windows may name its image id, and batches its key, never the "
     "picture: they go after decision_retention_days",
+    "Step Functions keeps what a batch was given and answered, its key, never the picture: 90 days",
     "DynamoDB's backups of the decisions table keep 35 days",
     "a copy that somebody made of it: in a data set (`retrain --add`), a report, another system",
 )

@@ -11,6 +11,7 @@ from scripts.report.figures import Figures
 from scripts.report.model import OUTCOME_NAMES, ReportData
 
 _TOLERATED = 0.02
+_ENOUGH_SAMPLED = 10  # as for the monitor: lambdas/monitor/window.py
 
 Level = Literal["good", "watch", "act", "none"]
 
@@ -56,7 +57,7 @@ def verdict(data: ReportData, figures: Figures) -> Verdict:
         return Verdict("act", _failed(figures), reasons)
     if stands and stands.severity == "act":
         return _of_drift("act", stands, data, figures)
-    if figures.classified and not data.captured_records:
+    if _enough_captured(figures, data) and not data.captured_records:
         return Verdict("none", _uncaptured(figures), reasons)
     if stands and _is_blind(data, stands):
         return _of_drift("none", stands, data, figures)
@@ -89,6 +90,12 @@ def _failed(figures: Figures) -> str:
         f"{wording.number(failed)} of {wording.number(total)} executions failed: "
         f"{'its input is' if failed == 1 else 'their inputs are'} in the failure queue."
     )
+
+
+def _enough_captured(figures: Figures, data: ReportData) -> bool:
+    """Whether something should have been captured: of a part, it is not by chance that none was."""
+    expected = figures.classified * data.capture_percentage / 100
+    return expected > 0 and (data.capture_percentage == 100 or expected >= _ENOUGH_SAMPLED)
 
 
 def _uncaptured(figures: Figures) -> str:

@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from scripts import lease
-from scripts.artifacts import CURRENT_DEPLOYMENT, DEPLOYMENT_HISTORY, RETRAINING, Bucket
+from scripts.artifacts import CURRENT_DEPLOYMENT, DEPLOYMENT_HISTORY, Bucket
 from scripts.environment import Environment
 from scripts.lease import Lease
 
-LEASE = f"{RETRAINING}/lease.json"
+LEASE = "deployments/lease.json"
 
 
 @dataclass(frozen=True)

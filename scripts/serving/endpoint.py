@@ -13,6 +13,7 @@ from scripts.environment import Environment
 from scripts.errors import UserError
 from scripts.evaluation import evaluate
 from scripts.evaluation.transforms import parse_scores
+from scripts.serving import deployment
 from scripts.serving.deployment import Deployment
 from scripts.serving.models import Model
 from scripts.serving.rollout import Rollout, deployment_config, possible
@@ -84,9 +85,11 @@ def deploy(
     sagemaker, name = environment.client("sagemaker"), environment.prefix
     fleet, config = fleet or Fleet(), config or new_config_name(environment)
     created_at = (_describe_config(sagemaker, config) or {}).get("CreationTime")
-    found = _settled(sagemaker, name, config, say)
+    at_rest = _at_rest(sagemaker, name, config, say)
+    before = _config_before(sagemaker, bucket, at_rest)
+    found = _without_failed(sagemaker, name, at_rest, say)
     if created_at is None:
-        _create_config(environment, bucket, model, config, fleet, found)
+        _create_config(environment, bucket, model, config, fleet, before, _instances(at_rest))
     if found is None:
         sagemaker.create_endpoint(EndpointName=name, EndpointConfigName=config)
         say("creating")
@@ -118,12 +121,13 @@ def _create_config(
     model: Model,
     config: str,
     fleet: Fleet,
-    found: dict[str, Any] | None,
+    before: dict[str, Any] | None,
+    now: int,
 ) -> None:
-    """Make a configuration: what `fleet` leaves open is as the endpoint `found` has it."""
+    """Make a configuration: what `fleet` leaves open is as in the one `before`, and as many
+    instances as serve `now`."""
     sagemaker = environment.client("sagemaker")
-    served = found and _describe_config(sagemaker, found["EndpointConfigName"])
-    instance_type, percentage = _type_and_capture(served) if served else _AT_FIRST
+    instance_type, percentage = _type_and_capture(before) if before else _AT_FIRST
     if fleet.capture_percentage is not None:
         percentage = fleet.capture_percentage
     sagemaker.create_endpoint_config(
@@ -133,7 +137,7 @@ def _create_config(
                 "VariantName": VARIANT,
                 "ModelName": model.name,
                 "InstanceType": fleet.instance_type or instance_type,
-                "InitialInstanceCount": fleet.instance_count or _instances(found) or INSTANCE_COUNT,
+                "InitialInstanceCount": fleet.instance_count or now or INSTANCE_COUNT,
                 "InitialVariantWeight": 1.0,
             }
         ],
@@ -143,6 +147,15 @@ def _create_config(
             {"Key": "Environment", "Value": environment.name},
         ],
     )
+
+
+def _config_before(
+    sagemaker: Any, bucket: Bucket, found: dict[str, Any] | None
+) -> dict[str, Any] | None:
+    """The configuration of the endpoint `found`, or of the one that was switched off."""
+    live = deployment.load(bucket)
+    config = found["EndpointConfigName"] if found else live and live.stopped_config
+    return _describe_config(sagemaker, config) if config else None
 
 
 def _type_and_capture(config: dict[str, Any]) -> tuple[str, int]:
@@ -183,7 +196,8 @@ def _refuse_firing_alarms(environment: Environment, alarms: Sequence[str]) -> No
     if firing:
         raise UserError(
             f"The endpoint is not well: {', '.join(firing)} in ALARM. An update would be rolled "
-            f"back at once. Mend it, or go back with: {environment.command('rollback')}"
+            f"back at once. Mend it, or go back with: "
+            f"{environment.command('rollback --reason WORDS')}"
         )
 
 
@@ -283,11 +297,14 @@ def _at_rest(sagemaker: Any, name: str, config: str | None, say: Say) -> dict[st
 
 
 def _settled(sagemaker: Any, name: str, config: str, say: Say) -> dict[str, Any] | None:
-    """The endpoint after any change that is under way; None when there is none to update.
+    """The endpoint after any change that is under way; None when there is none to update."""
+    return _without_failed(sagemaker, name, _at_rest(sagemaker, name, config, say), say)
 
-    One that failed is removed, as SageMaker can do nothing else with it.
-    """
-    found = _at_rest(sagemaker, name, config, say)
+
+def _without_failed(
+    sagemaker: Any, name: str, found: dict[str, Any] | None, say: Say
+) -> dict[str, Any] | None:
+    """The endpoint. One that failed is removed, as SageMaker can do nothing else with it."""
     if found and found["EndpointStatus"] in _BEYOND_REPAIR:
         say(f"removing the endpoint, which is {found['EndpointStatus']}")
         sagemaker.delete_endpoint(EndpointName=name)

@@ -46,11 +46,13 @@ def rollback(
 
     No alarm is heeded: what fires is why one goes back. Of an unfinished rollback, only the rest is
     done. Raises UserError when there is no earlier version to return to, while somebody else
-    changes what serves, and when an update that was under way did not take over.
+    changes what serves, when an update that was under way did not take over, and when all that was
+    done is to finish a rollback that somebody began for another reason.
     """
     bucket = provisioned.bucket
     with deployment.change(bucket, "rollback") as held:
         begun = _unfinished(bucket)
+        is_another = begun is not None and begun.reason != reason
         if begun is None:
             begun = _begin(environment, screen, bucket, reason)
             held.check()
@@ -68,6 +70,11 @@ def rollback(
         pipeline.provision(environment, screen, "apply", "Apply the threshold")
         held.check()
         _forget(bucket)
+        if is_another:
+            raise UserError(
+                f"Nothing was done but to finish the rollback for '{begun.reason}': version "
+                f"{begun.version} serves. If that does harm, run this again."
+            )
         return live
 
 

@@ -302,14 +302,14 @@ run "a_batch_runs_the_workflow_itself_within_its_limits" {
 
   assert {
     condition = alltrue([
-      for name, value in { MaxConcurrency = 2, ToleratedFailurePercentage = 3, ItemBatcher = { MaxItemsPerBatch = 20 } } :
+      for name, value in { MaxConcurrency = 4, ToleratedFailurePercentage = 3, ItemBatcher = { MaxItemsPerBatch = 12 } } :
       jsonencode(jsondecode(aws_sfn_state_machine.batch.definition).States["Classify all"][name]) == jsonencode(value)
     ])
-    error_message = "It must respect its limits: 50 photographs at a time are 2 groups of 20, which is not more."
+    error_message = "It must respect its limits: 50 photographs at a time are 4 groups of 12, which is not more."
   }
 }
 
-run "a_batch_of_few_at_a_time_has_smaller_groups" {
+run "a_batch_of_few_at_a_time_has_groups_of_one" {
   command = plan
 
   module {
@@ -322,10 +322,10 @@ run "a_batch_of_few_at_a_time_has_smaller_groups" {
 
   assert {
     condition = alltrue([
-      for name, value in { MaxConcurrency = 1, ItemBatcher = { MaxItemsPerBatch = 4 } } :
+      for name, value in { MaxConcurrency = 4, ItemBatcher = { MaxItemsPerBatch = 1 } } :
       jsonencode(jsondecode(aws_sfn_state_machine.batch.definition).States["Classify all"][name]) == jsonencode(value)
     ])
-    error_message = "A group is classified all at once, within an Express execution's five minutes."
+    error_message = "A group must have a photograph, and several must run at a time."
   }
 }
 

@@ -150,7 +150,7 @@ def test_nobody_else_changes_what_serves_during_an_update(
         release, "deploy_endpoint", lambda *_args, **_options: second.append(invoke("endpoint"))
     )
     assert invoke("endpoint")[0] == 0
-    assert second[0][2].startswith("Error: Another deployment is under way")
+    assert second[0][2].startswith("Error: Another rollout is under way")
     assert bucket.keys("") == []
 
 

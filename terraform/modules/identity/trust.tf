@@ -7,8 +7,8 @@ locals {
     { for name, arn in var.arns.function : name => { service = "lambda.amazonaws.com", source_arns = [arn, "${arn}:*"] } },
     {
       workflow = { service = "states.amazonaws.com", source_arns = [var.arns.state_machine] }
-      # The children of a Distributed Map are executions of the machine's ARN with the Map's label.
-      batch    = { service = "states.amazonaws.com", source_arns = [var.arns.batch, "${var.arns.batch}/*"] }
+      # Any of ours: the Express children of a Distributed Map cannot assume a role that demands an ARN.
+      batch    = { service = "states.amazonaws.com", source_arns = [] }
       reporter = { service = "states.amazonaws.com", source_arns = [var.arns.failure_report] }
       events   = { service = "events.amazonaws.com", source_arns = [var.arns.upload_rule, var.arns.failures_rule] }
       # Jobs and endpoints are named after the role exists.
@@ -17,9 +17,9 @@ locals {
   )
 
   trust_conditions = {
-    for role, who in local.trust : role => {
-      StringEquals = { "aws:SourceAccount" = var.account_id }
-      ArnLike      = { "aws:SourceArn" = who.source_arns }
-    }
+    for role, who in local.trust : role => merge(
+      { StringEquals = { "aws:SourceAccount" = var.account_id } },
+      length(who.source_arns) > 0 ? { ArnLike = { "aws:SourceArn" = who.source_arns } } : {},
+    )
   }
 }

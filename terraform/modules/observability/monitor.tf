@@ -33,8 +33,8 @@ locals {
         comparison = "LessThanThreshold"
         threshold  = 0.5
         periods    = local.monitor_periods
-        meaning    = "For ${local.spans.monitor} less than half of what the endpoint was asked has been captured: drift cannot be seen."
-        action     = "Check that data capture is on (DescribeEndpoint), that SageMaker's role may write to captures/ of the artifacts bucket, and how full the instances' disks are: capture stops on a full one. `invoke endpoint --version N --env ${var.environment}` sets it up again; N is the version in service, as in `invoke models --env ${var.environment}`."
+        meaning    = "For ${local.spans.monitor} less than half of what is to be captured has been: drift cannot be seen."
+        action     = "Check that data capture is on (DescribeEndpoint), that SageMaker's role may write to captures/ of the artifacts bucket, and how full the instances' disks are: capture stops on a full one. `invoke endpoint --version N --capture 100 --env ${var.environment}` sets it up again; N is the version in service, as in `invoke models --env ${var.environment}`."
       }
       monitor-behind = {
         metric    = "UnreadFiles"

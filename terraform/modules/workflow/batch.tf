@@ -1,8 +1,9 @@
 # Many photographs at once: a Standard execution whose children classify a group each, with the very
 # workflow above. There is one definition; here it is embedded.
 locals {
-  # Inline, a Map works on 40 at a time, and an Express execution has five minutes for all.
-  group_size = min(20, var.batch_limits.concurrency)
+  # Inline, a Map works on 40 at a time, and an Express execution has five minutes for all. Of four
+  # groups at a time, three go on while one waits for its slowest photograph.
+  group_size = max(1, min(20, floor(var.batch_limits.concurrency / 4)))
 
   # A Fail would end the whole group: in a batch, the failure is the answer of its photograph.
   states_of_one = {
@@ -13,7 +14,7 @@ locals {
           Type = "Pass"
           Output = {
             failed = {
-              s3_key = "{% $type($input) = 'object' ? $input.s3_key : '' %}"
+              s3_key = "{% $exists($input.s3_key) ? $input.s3_key : '' %}"
               error  = try(state.Error, "")
               # A state's output ends at 256 KB, and these are those of a whole group.
               cause = try(replace(state.Cause, "/^{%(.*)%}$/", "{% $$substring($1, 0, 1000) %}"), "")
@@ -25,7 +26,7 @@ locals {
     )
   }
 
-  batch_template = jsondecode(templatefile("${path.module}/batch.asl.json", { artifacts_bucket = var.artifacts_bucket }))
+  batch_template = jsondecode(templatefile("${path.module}/batch.asl.json", { artifacts_bucket = var.artifacts_bucket, tolerated_failures_percent = var.batch_limits.tolerated_failures_percent }))
   all            = local.batch_template.States["Classify all"]
   group          = local.all.ItemProcessor
   each = merge(local.group.States["Classify each"], {

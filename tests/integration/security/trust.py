@@ -25,14 +25,15 @@ def _of_function(name: str, another: str) -> tuple[str, list[str], str]:
     return "lambda.amazonaws.com", [function(name), f"{function(name)}:1"], function(another)
 
 
-# For each role its service, for what of ours that may ask, and for what it may not.
-_SERVICES: dict[str, tuple[str, list[str], str]] = {
+# For each role its service, for what of ours that may ask, and for what it may not (None: there is
+# nothing in this account).
+_SERVICES: dict[str, tuple[str, list[str], str | None]] = {
     "serialize": _of_function("serialize", "infer"),
     "infer": _of_function("infer", "filter"),
     "filter": _of_function("filter", "serialize"),
     "monitor": _of_function("monitor", "serialize"),
     "workflow": ("states.amazonaws.com", [MACHINE], REPORTER),
-    "batch": ("states.amazonaws.com", [BATCH], MACHINE),
+    "batch": ("states.amazonaws.com", [BATCH, f"{BATCH}/pictures"], None),
     "reporter": ("states.amazonaws.com", [REPORTER], MACHINE),
     "events": (
         "events.amazonaws.com",
@@ -98,14 +99,12 @@ def claims() -> list[Claim]:
     for role, (service, ours, another) in _SERVICES.items():
         found += [Claim(role, service, "allowed", _source(ACCOUNT, arn)) for arn in ours]
         found += [
-            Claim(role, service, "denied", context)
-            for context in (
-                _source(STRANGER, ours[0]),
-                _source(ACCOUNT, another),
-                {"aws:SourceAccount": ACCOUNT},
-                {},
-            )
+            Claim(role, service, "denied", context) for context in (_source(STRANGER, ours[0]), {})
         ]
+        of_account = {"aws:SourceAccount": ACCOUNT}
+        found.append(Claim(role, service, "denied" if another else "allowed", of_account))
+        if another:
+            found.append(Claim(role, service, "denied", _source(ACCOUNT, another)))
         found += [
             Claim(role, other, "denied", _source(ACCOUNT, ours[0]))
             for other in sorted(services - {service})

@@ -160,23 +160,23 @@ def test_a_model_that_the_gate_does_not_approve_is_not_put_into_service(
     assert steps.done == STEPS[:6]
 
 
-def test_while_somebody_else_changes_what_serves_nothing_is_staged_or_trained(
+def test_while_somebody_else_changes_what_serves_a_deployment_stops_before_it_does_too(
     steps: Steps, run: Callable[..., Deployed], bucket: Bucket
 ) -> None:
     with (
-        deployment.change(bucket, "retraining"),
-        pytest.raises(UserError, match=r"^A retraining is under way"),
+        deployment.change(bucket, "rollback"),
+        pytest.raises(UserError, match=r"^A rollback is under way"),
     ):
         run()
-    assert steps.done == STEPS[:2]
+    assert "endpoint" not in steps.done
 
 
-def test_nobody_else_changes_what_serves_during_a_deployment(
+def test_nobody_else_changes_what_serves_while_a_deployments_model_takes_over(
     steps: Steps, run: Callable[..., Deployed], bucket: Bucket, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def deploy_endpoint(*_args: Any) -> None:
         with (
-            pytest.raises(UserError, match=r"^A deployment is under way"),
+            pytest.raises(UserError, match=r"^A rollout is under way"),
             deployment.change(bucket, "rollback"),
         ):
             pass
@@ -185,20 +185,4 @@ def test_nobody_else_changes_what_serves_during_a_deployment(
     monkeypatch.setattr(release, "deploy_endpoint", deploy_endpoint)
     run()
     assert steps.done[-2:] == ["refused", "apply"]
-    assert bucket.keys("retraining/") == []
-
-
-def test_what_serves_stays_when_somebody_else_took_over_while_the_model_was_trained(
-    steps: Steps, run: Callable[..., Deployed], bucket: Bucket, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def evaluate_model(*_args: Any) -> tuple[str, str]:
-        lease = bucket.read_json(deployment.LEASE)
-        assert lease
-        bucket.write_json(deployment.LEASE, lease | {"token": "theirs"})
-        steps.done.append("evaluate")
-        return "the-model", "the-evaluation"
-
-    monkeypatch.setattr(pipeline, "evaluate_model", evaluate_model)
-    with pytest.raises(UserError, match="no longer held by this deployment"):
-        run()
-    assert steps.done == STEPS[:6]
+    assert bucket.keys("deployments/") == []

@@ -180,7 +180,7 @@ def test_a_folder_that_is_named_again_too_late_is_said_not_to_be_read(
     assert words in shown().splitlines()
 
 
-def test_while_somebody_else_changes_what_serves_a_retraining_is_refused(
+def test_while_somebody_else_changes_what_serves_a_retraining_stops_before_it_does_too(
     steps: Steps, dev: Environment, bucket: Bucket
 ) -> None:
     with (
@@ -188,7 +188,23 @@ def test_while_somebody_else_changes_what_serves_a_retraining_is_refused(
         pytest.raises(UserError, match="A rollback is under way"),
     ):
         run_retraining(dev)
-    assert steps.done == []
+    assert steps.done == ["stage", "train", "evaluate", "gate"]
+
+
+def test_until_its_model_takes_over_a_retraining_keeps_nobody_from_going_back(
+    steps: Steps, dev: Environment, bucket: Bucket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    do = steps.do
+
+    def do_meanwhile(step: str) -> None:
+        if step == "train":
+            with deployment.change(bucket, "rollback"):
+                steps.done.append("rollback")
+        do(step)
+
+    monkeypatch.setattr(steps, "do", do_meanwhile)
+    run_retraining(dev)
+    assert steps.done[:3] == ["stage", "rollback", "train"]
 
 
 def test_what_was_reached_is_in_the_bucket(

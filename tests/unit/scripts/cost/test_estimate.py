@@ -121,7 +121,7 @@ def test_a_batch_pays_a_transition_and_an_execution_for_a_group_of_pictures():
     by_hand = estimate.beyond_hosting(found) - executions + (executions + 25) / 20
     assert estimate.in_a_batch(found) == pytest.approx(by_hand, rel=1e-3)
     batch = (TERRAFORM / "modules" / "workflow" / "batch.tf").read_text("utf-8")
-    assert f"group_size = min({estimate.GROUP_SIZE}, " in batch
+    assert f"group_size = max(1, min({estimate.GROUP_SIZE}, " in batch
 
 
 def test_a_transform_pays_for_checking_each_upload_and_for_an_object_of_each_answer():

@@ -151,14 +151,14 @@ def test_what_nobody_remembers_is_listed_as_its_map_run_ended(dev, bucket, descr
 def results(bucket):
     """What became of eight pictures, as Step Functions writes it.
 
-    Three are of a group in which one failed, two of one in which most did, one of a group that
+    Three are of a group in which one failed, two of one in which too many did, one of a group that
     ended before its photographs had an answer; one had a decision before, and one is missing.
     """
     folder = "batches/20261107-120000"
     bucket.write_json(f"{folder}/batch.json", {"source": "here", "asked": 8, "decided": 1})
     files = {"SUCCEEDED": [], "FAILED": [], "PENDING": []}
     cut_off = '{"errorMessage": "no answer\\nin time", "stackTr'
-    most_failed = [
+    too_many_failed = [
         {"failed": {"error": "Throttled", "cause": "too many"}},
         {"decision": "review"},
     ]
@@ -171,8 +171,8 @@ def results(bucket):
         "FAILED": [
             {
                 "Input": _items("adhoc/d", "adhoc/e"),
-                "Error": "MostFailed",
-                "Cause": json.dumps(most_failed),
+                "Error": "TooManyFailed",
+                "Cause": json.dumps(too_many_failed),
             },
             {"Input": _items("adhoc/f"), "Error": "States.Runtime", "Cause": "too large"},
         ],

@@ -78,6 +78,13 @@ def test_where_a_part_is_captured_the_rest_is_no_gap(judge, demo):
     assert judge(replace(demo, captured_records=20, capture_percentage=10)).level == "good"
 
 
+@pytest.mark.parametrize(("percentage", "level"), [(100, "none"), (10, "none"), (1, "good")])
+def test_that_nothing_was_captured_counts_where_something_should_have_been(
+    judge, demo, percentage, level
+):
+    assert judge(replace(demo, captured_records=0, capture_percentage=percentage)).level == level
+
+
 def test_a_gap_in_the_captured_data_is_worth_a_look(judge, demo):
     found = judge(replace(demo, captured_records=198))
     assert "2 classified pictures are not in the captured data" in found.reasons[0]

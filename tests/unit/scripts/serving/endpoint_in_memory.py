@@ -52,7 +52,7 @@ class SageMaker:
             "InvokeEndpoint": lambda _request: {"Body": io.BytesIO(self.answer)},
         }
 
-    def exists(self, *states: str) -> None:
+    def exists(self, *states: str | None) -> None:
         self.states = list(states)
 
     def _create_config(self, request: dict[str, Any]) -> dict[str, Any]:

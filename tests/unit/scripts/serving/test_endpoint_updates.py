@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -10,7 +11,7 @@ import pytest
 from scripts.artifacts import Bucket
 from scripts.environment import Environment
 from scripts.errors import UserError
-from scripts.serving import endpoint
+from scripts.serving import deployment, endpoint
 from scripts.serving.endpoint import Fleet, RolledBack
 from scripts.serving.rollout import ALL_AT_ONCE, LINEAR, Rollout
 from tests.unit.scripts.serving.endpoint_in_memory import MODEL, NOW, SageMaker, deploy
@@ -143,6 +144,25 @@ def test_what_is_kept_is_what_serves_and_not_what_an_update_was_to_bring(
     assert _asked(aws.made("CreateEndpointConfig")[2]) == ("ml.c6i.xlarge", 25)
 
 
+def test_an_endpoint_that_failed_is_made_anew_as_it_was(
+    sagemaker: SageMaker, aws: Any, bucket: Bucket, dev: Environment
+) -> None:
+    deploy(dev, bucket, fleet=SMALL)
+    sagemaker.exists("UpdateRollbackFailed", "Deleting", None)
+    deploy(dev, bucket)
+    assert _asked(aws.made("CreateEndpointConfig")[1]) == ("ml.c6i.xlarge", 25)
+
+
+def test_an_endpoint_that_was_switched_off_is_made_anew_as_it_was(
+    sagemaker: SageMaker, aws: Any, bucket: Bucket, dev: Environment
+) -> None:
+    before = deploy(dev, bucket, fleet=SMALL)
+    deployment.save(bucket, replace(before, stopped_config=sagemaker.config))
+    sagemaker.exists(None)
+    deploy(dev, bucket)
+    assert _asked(aws.made("CreateEndpointConfig")[1]) == ("ml.c6i.xlarge", 25)
+
+
 def test_an_endpoint_whose_configuration_is_gone_is_updated_as_one_begins(
     sagemaker: SageMaker, aws: Any, bucket: Bucket, dev: Environment
 ) -> None:
@@ -156,7 +176,7 @@ def test_an_update_that_an_alarm_would_end_at_once_is_not_begun(
 ) -> None:
     sagemaker.exists("InService")
     aws.answers["DescribeAlarms"] = {"MetricAlarms": [{"AlarmName": "slow"}]}
-    with pytest.raises(UserError, match=r"slow in ALARM.*invoke rollback"):
+    with pytest.raises(UserError, match=r"slow in ALARM.*invoke rollback --reason WORDS --env dev"):
         deploy(dev, bucket, Rollout(alarms=("slow", "5xx")))
     assert aws.made("UpdateEndpoint") == []
     assert aws.made("DescribeAlarms") == [{"AlarmNames": ["slow", "5xx"], "StateValue": "ALARM"}]
