@@ -93,6 +93,7 @@ class AutoScaling:
     def __init__(self, moto: Moto, activities: Callable[[], list[dict[str, Any]]]) -> None:
         self._moto, self._activities = moto, activities
         self._tags: dict[str, dict[str, str]] = {}
+        self._is_used = False
 
     def answer(
         self,
@@ -111,6 +112,7 @@ class AutoScaling:
             wanted = request.get("ResourceId")
             found = [one for one in self._activities() if wanted in (None, one["ResourceId"])]
             return 200, json.dumps({"ScalingActivities": found}).encode()
+        self._is_used = True
         status, answer = self._moto.answer(path, headers, body)
         if operation == "RegisterScalableTarget" and status == 200:
             tags = self._tags.setdefault(json.loads(answer)["ScalableTargetARN"], {})
@@ -125,6 +127,8 @@ class AutoScaling:
 
     def targets(self) -> list[Target]:
         """The variants that are registered, with their policies of the kind that is known here."""
+        if not self._is_used:  # importing moto's takes most of a second, in which nothing else runs
+            return []
         from moto.applicationautoscaling.models import applicationautoscaling_backends
 
         backend = applicationautoscaling_backends[ACCOUNT_ID][DEFAULT_REGION]
