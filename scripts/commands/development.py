@@ -36,6 +36,8 @@ def lint(_: Context) -> None:
 @friendly
 def test(_: Context, only: str = "") -> None:
     """Run the tests: unit, integration, Terraform's, end to end."""
+    # Hundreds of processes run the same modules: each would compile them anew.
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     # Four processes keep two processors busy: the longest stories wait half of their time.
     run(f"pytest -n 4 {f'tests/{only}' if only else 'tests'}")
 

@@ -117,6 +117,14 @@ def test_tests_are_all_of_them_or_one_kind(
     assert command.split()[-1] == folder
 
 
+def test_processes_of_the_tests_compile_modules_once(
+    invoke: Callable[..., tuple[int, str, str]], ran: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
+    invoke("test")
+    assert "PYTHONDONTWRITEBYTECODE" not in os.environ
+
+
 def test_packages_are_listed_with_their_sizes(
     invoke: Callable[..., tuple[int, str, str]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
