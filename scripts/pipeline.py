@@ -253,7 +253,7 @@ def destroy(environment: Environment, screen: Screen) -> list[str]:
             remaining = removal.inventory(environment)
             step.result = f"{removed} resources removed, {len(remaining)} left"
             return remaining
-    except Exception:
+    except Exception:  # whatever it was: it is told, too, after what is left
         _show_left(environment, screen)
         raise
 

@@ -17,6 +17,7 @@ import pytest
 
 from scripts.provisioning import package
 from scripts.provisioning.package import AWS_TARGET, FUNCTIONS, LOCAL_TARGET, Target
+from tests.function_environment import ENVIRONMENT
 
 AARCH64 = 183  # EM_AARCH64, in the ELF specification
 LAYERS = ("layer", "numpy")
@@ -24,26 +25,6 @@ LAMBDAS_UNZIPPED_BYTES = 262_144_000  # of a function with its layers [Lambda qu
 LAMBDAS_GLIBC = 34  # Amazon Linux 2023 has 2.34
 # What Lambda's own runtime brings: boto3 and what it needs.
 RUNTIME = ("boto3", "botocore", "s3transfer", "jmespath", "dateutil", "six", "urllib3")
-VARIABLES = {
-    "AWS_DEFAULT_REGION": "us-east-1",
-    "POWERTOOLS_SERVICE_NAME": "test",
-    "UPLOADS_BUCKET": "scones-test-uploads",
-    "ALLOWED_PREFIXES": "incoming/,adhoc/",
-    "IMAGE_SIZE_PX": "128",
-    "MAX_UPLOAD_BYTES": "26214400",
-    "MAX_PIXELS": "50000000",
-    "ARTIFACTS_BUCKET": "scones-test-artifacts",
-    "ENDPOINT_NAME": "scones-test",
-    "ENDPOINT_VARIANT": "AllTraffic",
-    "STATE_MACHINE_ARN": "arn:aws:states:us-east-1:123456789012:stateMachine:classify",
-    "METRIC_PERIOD_S": "60",
-    "LABELS": "bicycle,motorcycle",
-    "CONFIDENCE_THRESHOLD": "0.8",
-    "LOW_CONFIDENCE_ACTION": "review",
-    "METRIC_NAMESPACE": "scones",
-    "ENVIRONMENT": "test",
-    "ASSIGNMENTS": '{"bicycle": {"loading_bay": "A", "max_distance_km": 5}}',
-}
 
 
 def _build(target: Target, folder: Path, umask: int = 0o022) -> dict[str, Path]:
@@ -167,7 +148,7 @@ def test_a_handler_imports_with_nothing_but_its_zip_its_layers_and_lambdas_own_p
     )
     answer = subprocess.run(
         [sys.executable, "-S", "-I", "-c", program],
-        env={"PATH": os.environ["PATH"], **VARIABLES},
+        env={"PATH": os.environ["PATH"], **ENVIRONMENT},
         capture_output=True,
         text=True,
         timeout=60,
