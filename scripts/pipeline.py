@@ -117,7 +117,18 @@ def progress_of(step: Step) -> Progress:
 def stage_splits(
     provisioned: Provisioned, step: Step, splits: Splits, classes: Sequence[str]
 ) -> tuple[Splits, StagedDataset]:
-    """Bring the parts to S3, with a document that says what they are."""
+    """Bring the parts to S3, with a document that says what they are.
+
+    Raises UserError when the environment tells other classes apart: Terraform would refuse the
+    model only after it was trained.
+    """
+    wanted = provisioned.outputs["labels"]
+    if set(classes) != set(wanted):
+        raise UserError(
+            f"The pictures are of {', '.join(classes)}, but this environment tells "
+            f"{', '.join(wanted)} apart. Set labels and assignments in its file in "
+            "terraform/environments and apply, or name other --classes."
+        )
     bucket = provisioned.bucket
     staged = stage(splits, classes, bucket.s3, bucket.name, progress=progress_of(step))
     document = {

@@ -8,6 +8,11 @@ output "artifacts_bucket" {
   value       = module.storage.artifacts_bucket
 }
 
+output "labels" {
+  description = "Classes that this environment tells apart; each has its assignment."
+  value       = var.labels
+}
+
 output "key_arn" {
   description = "KMS key that encrypts what this environment stores; null without customer_managed_key."
   value       = one(module.encryption[*].arn)

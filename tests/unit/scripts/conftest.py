@@ -83,7 +83,11 @@ def aws_config(monkeypatch: pytest.MonkeyPatch, here: Path) -> Callable[[str], N
 def steps(monkeypatch: pytest.MonkeyPatch, bucket: Bucket) -> Steps:
     """Every step of a retraining, without AWS; its document and its lease are real."""
     steps = Steps()
-    provisioned = Provisioned({"sagemaker_role_arn": "arn:aws:iam::123456789012:role/r"}, bucket)
+    outputs = {
+        "sagemaker_role_arn": "arn:aws:iam::123456789012:role/r",
+        "labels": ["bicycle", "motorcycle"],
+    }
+    provisioned = Provisioned(outputs, bucket)
 
     def train_model(
         *_args: Any, job: str | None, dataset_id: str | None, **_options: Any

@@ -53,7 +53,11 @@ def steps(
     make_deployment: Callable[..., Deployment],
 ) -> Steps:
     steps = Steps()
-    outputs = {"sagemaker_role_arn": "a-role", "rollback_alarm_names": ["an-alarm"]}
+    outputs = {
+        "sagemaker_role_arn": "a-role",
+        "rollback_alarm_names": ["an-alarm"],
+        "labels": ["bicycle", "motorcycle"],
+    }
     provisioned = Provisioned(outputs, bucket)
     version = make_version(1, status=APPROVED)
     for module, name, step, result in (

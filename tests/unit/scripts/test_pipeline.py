@@ -24,6 +24,7 @@ from scripts.serving.deployment import Deployment
 DOCUMENT = {"resource_changes": []}
 OUTPUTS = {
     "artifacts_bucket": "scones-dev-artifacts",
+    "labels": ["bicycle", "motorcycle"],
     "sagemaker_role_arn": "arn:aws:iam::123456789012:role/scones-dev-sagemaker",
 }
 
@@ -197,6 +198,25 @@ def test_staging_the_same_data_again_writes_nothing_at_all(
     pipeline.stage_data(provisioned, screen, source)
     assert len(aws.made("PutObject")) == writes
     assert "0 objects uploaded" in shown().splitlines()[-1]
+
+
+def test_pictures_of_classes_that_the_environment_does_not_tell_apart_are_not_staged(
+    bucket: Bucket, screen: Screen, source: Path, aws: Any
+) -> None:
+    provisioned = Provisioned({**OUTPUTS, "labels": ["car", "van"]}, bucket)
+    with pytest.raises(UserError, match=r"of bicycle, motorcycle, but .* car, van apart"):
+        pipeline.stage_data(provisioned, screen, source)
+    assert not aws.made("PutObject")
+
+
+def test_the_order_of_the_classes_is_the_data_sets_own(
+    bucket: Bucket, screen: Screen, source: Path
+) -> None:
+    provisioned = Provisioned({**OUTPUTS, "labels": ["motorcycle", "bicycle"]}, bucket)
+    pipeline.stage_data(provisioned, screen, source)
+    document = bucket.read_json(CURRENT_DATASET)
+    assert document
+    assert document["classes"] == ["bicycle", "motorcycle"]
 
 
 def test_parts_that_are_staged_are_trained_on_only_when_they_are_made_the_data_set_in_use(

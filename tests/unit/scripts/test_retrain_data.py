@@ -29,7 +29,7 @@ CLASSES = ("bicycle", "motorcycle")
 @pytest.fixture
 def provisioned(bucket: Bucket, monkeypatch: pytest.MonkeyPatch) -> Provisioned:
     """A provisioned environment without an endpoint."""
-    found = Provisioned({}, bucket)
+    found = Provisioned({"labels": ["bicycle", "motorcycle"]}, bucket)
     monkeypatch.setattr(pipeline, "open_provisioned", lambda _environment: found)
     monkeypatch.setattr(endpoint, "instances", lambda _environment: 0)
     return found
