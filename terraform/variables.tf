@@ -116,9 +116,15 @@ variable "endpoint_nights" {
   })
   default = null
 
+  # min hour day-of-month month day-of-week year
   validation {
-    condition     = var.endpoint_nights == null ? true : alltrue([for moment in [var.endpoint_nights.begin, var.endpoint_nights.end] : can(regex("^cron\\(.+\\)$", moment))])
-    error_message = "endpoint_nights.begin and .end must be cron expressions, such as cron(0 20 * * ? *)."
+    condition     = var.endpoint_nights == null ? true : alltrue([for moment in [var.endpoint_nights.begin, var.endpoint_nights.end] : can(regex("^cron\\(\\S+ \\S+ (\\? \\S+ [^?\\s]+|[^?\\s]+ \\S+ \\?) [^\\s)]+\\)$", moment))])
+    error_message = "endpoint_nights.begin and .end must be cron expressions of six fields, such as cron(0 20 * * ? *): one of the day of the month and the day of the week is ?."
+  }
+
+  validation {
+    condition     = var.endpoint_nights == null ? true : var.endpoint_nights.minimum >= 1 && var.endpoint_nights.minimum <= var.endpoint_scaling.maximum
+    error_message = "endpoint_nights.minimum must be at least 1, and at most endpoint_scaling.maximum: an endpoint with instances cannot go to none (invoke endpoint.stop switches it off)."
   }
 }
 

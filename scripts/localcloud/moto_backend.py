@@ -7,6 +7,7 @@ import json
 import os
 import threading
 from collections.abc import Callable, Iterable, Mapping
+from datetime import UTC, datetime
 from typing import Any
 
 from scripts.environment import DEFAULT_REGION
@@ -14,6 +15,7 @@ from scripts.localcloud.model_registry import ModelRegistry
 from scripts.localcloud.protocol import ServiceError, encode
 from scripts.localcloud.records import ACCOUNT_ID
 from scripts.localcloud.scaling import METRIC, Policy, Target
+from scripts.localcloud.scheduled_scaling import ScheduledAction, next_time
 
 _SERVICE_LINKED_ROLE = (
     f"arn:aws:iam::{ACCOUNT_ID}:role/aws-service-role/"
@@ -37,6 +39,24 @@ def _policy(configuration: Mapping[str, Any]) -> Policy:
     )
 
 
+def _scheduled(action: Any) -> ScheduledAction:
+    limits = action.scalable_target_action or {}
+    return ScheduledAction(
+        name=action.scheduled_action_name,
+        schedule=action.schedule,
+        timezone=action.timezone or "UTC",
+        minimum=limits.get("MinCapacity"),
+        maximum=limits.get("MaxCapacity"),
+    )
+
+
+def _backend() -> Any:
+    # Imported late: it takes most of a second, in which nothing else runs.
+    from moto.applicationautoscaling.models import applicationautoscaling_backends
+
+    return applicationautoscaling_backends[ACCOUNT_ID][DEFAULT_REGION]
+
+
 def _refuse_unknown_policy(request: Mapping[str, Any]) -> None:
     """Only what is really done here may be asked for."""
     metric = (
@@ -48,6 +68,16 @@ def _refuse_unknown_policy(request: Mapping[str, Any]) -> None:
         raise ServiceError(
             "ValidationException", f"The local cloud tracks {METRIC} only, and nothing else."
         )
+
+
+def _refuse_unknown_schedule(request: Mapping[str, Any]) -> None:
+    if "StartTime" in request or "EndTime" in request:
+        message = "The local cloud knows no StartTime and no EndTime of a scheduled action."
+        raise ServiceError("ValidationException", message)
+    try:
+        next_time(request.get("Schedule", ""), request.get("Timezone", "UTC"), datetime.now(UTC))
+    except ValueError as error:
+        raise ServiceError("ValidationException", str(error)) from None
 
 
 class Moto:
@@ -108,6 +138,8 @@ class AutoScaling:
             return 200, json.dumps(self._change_tags(operation, request)).encode()
         if operation == "PutScalingPolicy":
             _refuse_unknown_policy(request)
+        if operation == "PutScheduledAction":
+            _refuse_unknown_schedule(request)
         if operation == "DescribeScalingActivities":
             wanted = request.get("ResourceId")
             found = [one for one in self._activities() if wanted in (None, one["ResourceId"])]
@@ -127,12 +159,9 @@ class AutoScaling:
 
     def targets(self) -> list[Target]:
         """The variants that are registered, with their policies of the kind that is known here."""
-        if not self._is_used:  # importing moto's takes most of a second, in which nothing else runs
+        if not self._is_used:
             return []
-        from moto.applicationautoscaling.models import applicationautoscaling_backends
-
-        backend = applicationautoscaling_backends[ACCOUNT_ID][DEFAULT_REGION]
-        found = []
+        backend, found = _backend(), []
         for resource, target in list(backend.targets.get(_DIMENSION, {}).items()):
             configurations = [
                 one.target_tracking_scaling_policy_configuration
@@ -146,11 +175,25 @@ class AutoScaling:
                     int(target.min_capacity or 0),
                     int(target.max_capacity or 0),
                     tuple(map(_policy, filter(None, configurations))),
+                    tuple(
+                        _scheduled(one)
+                        for one in list(backend.scheduled_actions)
+                        if one.resource_id == resource
+                        and not suspended.get("ScheduledScalingSuspended")
+                    ),
                     bool(suspended.get("DynamicScalingOutSuspended")),
                     bool(suspended.get("DynamicScalingInSuspended")),
                 )
             )
         return found
+
+    def limit(self, resource: str, minimum: int | None, maximum: int | None) -> None:
+        """Give a variant other limits; None leaves one as it is."""
+        target: Any = _backend().targets[_DIMENSION][resource]
+        if minimum is not None:
+            target.min_capacity = minimum
+        if maximum is not None:
+            target.max_capacity = maximum
 
     def _change_tags(self, operation: str, request: dict[str, Any]) -> dict[str, Any]:
         arn = request["ResourceARN"]

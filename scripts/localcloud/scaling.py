@@ -1,10 +1,10 @@
-"""Application Auto Scaling that really scales: target tracking of an endpoint's variants.
+"""Application Auto Scaling that really scales: an endpoint's variants, by traffic and by the clock.
 
 As AWS's page "Target tracking scaling policies" has it, a policy is two alarms: more than the
 target for three minutes, less than 90 % of it for fifteen. A minute is PERIOD_S here. Scaling out
 goes to the number of instances that brings the metric back to the target; scaling in leaves what
 the busiest of the fifteen minutes needed. A variant without traffic is at zero, as SageMaker says.
-Scheduled actions are kept, and not carried out: a night is longer than this cloud lives.
+A scheduled action sets other limits at its time, which is the clock's.
 """
 
 import math
@@ -19,6 +19,7 @@ from typing import Any
 from scripts.localcloud.aws import Aws
 from scripts.localcloud.metrics import NAMESPACE
 from scripts.localcloud.protocol import ServiceError
+from scripts.localcloud.scheduled_scaling import ScheduledAction, due
 
 METRIC = "SageMakerVariantInvocationsPerInstance"
 PERIOD_S = 3  # stands for AWS's minute
@@ -45,6 +46,7 @@ class Target:
     minimum: int
     maximum: int
     policies: tuple[Policy, ...] = ()
+    scheduled: tuple[ScheduledAction, ...] = ()
     out_suspended: bool = False
     in_suspended: bool = False
 
@@ -100,12 +102,13 @@ def _tracked(policy: Policy, count: int, values: Sequence[float]) -> Change | No
 class Scaler:
     """Looks at every scalable target once a period, until the process ends.
 
-    `targets` tells which there are, `instances` how many a variant has (None while it must not be
-    touched), and `resize` changes that.
+    `targets` tells which there are, and `limit` sets the limits of one; `instances` tells how many
+    a variant has (None while it must not be touched), and `resize` changes that.
     """
 
     aws: Aws
     targets: Callable[[], Iterable[Target]]
+    limit: Callable[[str, int | None, int | None], None]
     instances: Callable[[str, str], int | None]
     resize: Callable[[str, str, int], None]
     activities: list[dict[str, Any]] = field(default_factory=list)
@@ -115,13 +118,26 @@ class Scaler:
         threading.Thread(target=self._run, daemon=True).start()
 
     def _run(self) -> None:
+        looked = datetime.now(UTC)
         while True:
             time.sleep(PERIOD_S)
+            now = datetime.now(UTC)
             for target in self.targets():
                 try:
+                    self.keep_time(target, looked, now)
                     self.look(target)
                 except Exception as error:  # the next period is another chance
                     print(f"Scaling {target.resource}: {error}", file=sys.stderr)
+            looked = now
+
+    def keep_time(self, target: Target, since: datetime, now: datetime) -> None:
+        """Do what is scheduled for a target after `since` and up to `now`."""
+        for action in due(target.scheduled, since, now):
+            self.limit(target.resource, action.minimum, action.maximum)
+            limits = {"min": action.minimum, "max": action.maximum}
+            words = [f"{end} capacity to {n}" for end, n in limits.items() if n is not None]
+            cause = f"scheduled action name {action.name} was triggered"
+            self._note(target.resource, " and ".join(words), cause)
 
     def look(self, target: Target) -> None:
         """Scale one target, if that is due."""
@@ -137,7 +153,9 @@ class Scaler:
             print(f"Scaling {target.resource}: {error}", file=sys.stderr)
             return
         self._changed_s[target.resource] = (time.monotonic(), change.count > count)
-        self._note(target, count, change)
+        verb = "out" if change.count > count else "in"
+        cause = f"{change.cause}: scaling {verb} from {count}"
+        self._note(target.resource, f"desired instance count to {change.count}", cause)
 
     def _is_cooling(self, target: Target, is_out: bool) -> bool:
         """Whether the last change is too recent. Scaling out never waits for a scaling in."""
@@ -167,22 +185,21 @@ class Scaler:
         times = range(int(start_s), int(end_s), PERIOD_S)
         return [sums.get(second, 0.0) * 60 / PERIOD_S for second in times]
 
-    def _note(self, target: Target, before: int, change: Change) -> None:
+    def _note(self, resource: str, what: str, cause: str) -> None:
         now = datetime.now(UTC)
-        verb = "out" if change.count > before else "in"
         self.activities.insert(
             0,
             {
                 "ActivityId": f"{now:%Y%m%d%H%M%S%f}",
                 "ServiceNamespace": "sagemaker",
-                "ResourceId": target.resource,
+                "ResourceId": resource,
                 "ScalableDimension": "sagemaker:variant:DesiredInstanceCount",
-                "Description": f"Setting desired instance count to {change.count}.",
-                "Cause": f"{change.cause}: scaling {verb} from {before}.",
+                "Description": f"Setting {what}.",
+                "Cause": f"{cause}.",
                 "StartTime": now.timestamp(),
                 "EndTime": now.timestamp(),
                 "StatusCode": "Successful",
-                "StatusMessage": f"Successfully set desired instance count to {change.count}.",
+                "StatusMessage": f"Successfully set {what}.",
             },
         )
         del self.activities[ACTIVITIES_KEPT:]

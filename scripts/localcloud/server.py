@@ -54,7 +54,11 @@ class Server(ThreadingHTTPServer):
         endpoints = sagemaker.endpoints
         self.auto_scaling = AutoScaling(self.moto, lambda: self.scaler.activities)
         self.scaler = Scaler(
-            sagemaker.aws, self.auto_scaling.targets, endpoints.instances, endpoints.resize
+            sagemaker.aws,
+            self.auto_scaling.targets,
+            self.auto_scaling.limit,
+            endpoints.instances,
+            endpoints.resize,
         )
         self.scaler.start()
         super().__init__(("127.0.0.1", 0), _Handler)

@@ -84,6 +84,7 @@ run "an_endpoint_that_is_switched_off_is_not_scaled" {
     package_dir      = "tests/packages"
     endpoint_name    = "model"
     endpoint_stopped = true
+    endpoint_nights  = { begin = "cron(0 20 ? * MON-FRI *)", end = "cron(0 5 * * ? *)" }
   }
 
   assert {

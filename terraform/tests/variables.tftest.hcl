@@ -95,7 +95,6 @@ run "every_other_value_that_cannot_work_is_refused" {
     latency_threshold_ms    = 1000000 # microseconds by mistake
     rollback_limits         = { latency_ms = 500000 }
     endpoint_scaling        = { minimum = 3, maximum = 2 }
-    endpoint_nights         = { begin = "20:00", end = "cron(0 5 * * ? *)" } # no schedule
   }
 
   expect_failures = [
@@ -120,8 +119,27 @@ run "every_other_value_that_cannot_work_is_refused" {
     var.latency_threshold_ms,
     var.rollback_limits,
     var.endpoint_scaling,
-    var.endpoint_nights,
   ]
+}
+
+run "a_night_that_begins_at_no_time_is_refused" {
+  command = plan
+
+  variables {
+    endpoint_nights = { begin = "cron(0 20 * * * *)", end = "cron(0 5 * * ? *)" } # of the two fields of a day one is ?
+  }
+
+  expect_failures = [var.endpoint_nights]
+}
+
+run "a_night_without_an_instance_is_refused" {
+  command = plan
+
+  variables {
+    endpoint_nights = { begin = "cron(0 20 * * ? *)", end = "cron(0 5 ? * MON-FRI *)", minimum = 0 }
+  }
+
+  expect_failures = [var.endpoint_nights]
 }
 
 run "a_batch_that_would_never_end_is_refused" {

@@ -81,6 +81,12 @@ def scaled(cloud):
             "ScaleInCooldown": 5,
         },
     )
+    scaling.put_scheduled_action(
+        **DIMENSION,
+        ScheduledActionName="every-minute",
+        Schedule="cron(* * * * ? *)",
+        ScalableTargetAction={"MaxCapacity": 3},
+    )
     yield cloud
     scaling.deregister_scalable_target(**DIMENSION)
     cloud.sagemaker.delete_endpoint(EndpointName=NAME)
@@ -119,14 +125,30 @@ def story(scaled):
     return load.failures, after_update, list(reversed(found["ScalingActivities"]))
 
 
+def changes_of(what, activities):
+    """The activities that changed the `what`."""
+    return [found for found in activities if found["Description"].startswith(f"Setting {what}")]
+
+
 def test_load_starts_instances_and_quiet_stops_them(story):
-    *_, activities = story
-    assert [activity["Description"] for activity in activities] == [
+    changes = changes_of("desired instance count", story[-1])
+    assert [change["Description"] for change in changes] == [
         "Setting desired instance count to 2.",
         "Setting desired instance count to 1.",
     ]
-    causes = [activity["Cause"].partition(":")[0] for activity in activities]
+    causes = [change["Cause"].partition(":")[0] for change in changes]
     assert causes == ["AlarmHigh", "AlarmLow"]
+
+
+def test_a_scheduled_action_changes_a_limit_at_its_time(scaled, story):
+    changes = changes_of("max capacity", story[-1])
+    assert changes[0]["Description"] == "Setting max capacity to 3."
+    assert changes[0]["Cause"] == "scheduled action name every-minute was triggered."
+    assert changes[0]["StartTime"].second < 10
+    scaling = scaled.client("application-autoscaling")
+    found = scaling.describe_scalable_targets(ServiceNamespace="sagemaker", ResourceIds=[RESOURCE])
+    (target,) = found["ScalableTargets"]
+    assert (target["MinCapacity"], target["MaxCapacity"]) == (1, 3)
 
 
 def test_no_request_fails_meanwhile(story):
@@ -152,6 +174,25 @@ def test_a_policy_that_is_not_really_followed_here_is_refused(scaled):
                     "PredefinedMetricType": "SageMakerInferenceComponentInvocationsPerCopy"
                 },
             },
+        )
+
+
+@pytest.mark.parametrize(
+    ("asked", "says"),
+    [
+        ({"Schedule": "cron(0 20 * * * *)"}, "no cron expression"),
+        ({"Schedule": "cron(0 20 * * ? *)", "Timezone": "Nowhere/Town"}, "no time zone"),
+        ({"Schedule": "cron(0 20 * * ? *)", "EndTime": 2_000_000_000}, "no EndTime"),
+    ],
+)
+def test_a_schedule_that_would_not_be_kept_here_is_refused(scaled, asked, says):
+    scaling = scaled.client("application-autoscaling")
+    with pytest.raises(scaling.exceptions.ValidationException, match=says):
+        scaling.put_scheduled_action(
+            **DIMENSION,
+            ScheduledActionName="other",
+            ScalableTargetAction={"MinCapacity": 1},
+            **asked,
         )
 
 

@@ -1,10 +1,12 @@
 """When a variant gets other numbers of instances."""
 
 import dataclasses
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from scripts.localcloud.scaling import IN_AFTER, Policy, Scaler, Target, decide
+from scripts.localcloud.scheduled_scaling import ScheduledAction
 
 RESOURCE = "endpoint/scones-local/variant/AllTraffic"
 TARGET = Target(RESOURCE, 2, 6, (Policy(100.0, 10.0, 60.0),))
@@ -66,11 +68,14 @@ class OfSet(Scaler):
     """A scaler of a variant whose `values` and `count` are set; it notes what it has `asked`."""
 
     def __init__(self):
-        super().__init__(None, list, lambda *_: self.count, self._note_count)
-        self.count, self.values, self.asked = 2, [], []
+        super().__init__(None, list, self._note_limits, lambda *_: self.count, self._note_count)
+        self.count, self.values, self.asked, self.limits = 2, [], [], []
 
     def _values(self, target):
         return self.values
+
+    def _note_limits(self, resource, minimum, maximum):
+        self.limits.append((resource, minimum, maximum))
 
     def _note_count(self, endpoint, variant, count):
         self.count = count
@@ -116,3 +121,27 @@ def test_every_change_is_an_activity_with_its_cause(scaler):
     (activity,) = scaler.activities
     assert activity["Description"] == "Setting desired instance count to 5."
     assert activity["Cause"] == "AlarmHigh: more than 100 in 3 periods: scaling out from 2."
+
+
+NIGHT = ScheduledAction("night", "cron(0 20 * * ? *)", minimum=1)
+DAY = ScheduledAction("day", "cron(0 5 * * ? *)", minimum=2, maximum=4)
+EVENING = datetime(2026, 11, 27, 20, 0, 1, tzinfo=UTC)
+SCHEDULED = dataclasses.replace(TARGET, scheduled=(NIGHT, DAY))
+
+
+def test_at_the_time_of_a_scheduled_action_its_limits_hold(scaler):
+    scaler.keep_time(SCHEDULED, EVENING - timedelta(seconds=3), EVENING)
+    assert scaler.limits == [(RESOURCE, 1, None)]
+
+
+def test_a_scheduled_action_is_an_activity_too(scaler):
+    scaler.keep_time(SCHEDULED, EVENING, EVENING + timedelta(hours=12))
+    (activity,) = scaler.activities
+    assert activity["Description"] == "Setting min capacity to 2 and max capacity to 4."
+    assert activity["Cause"] == "scheduled action name day was triggered."
+
+
+def test_between_the_times_nothing_happens(scaler):
+    scaler.keep_time(SCHEDULED, EVENING, EVENING + timedelta(seconds=3))
+    assert scaler.limits == []
+    assert scaler.activities == []
