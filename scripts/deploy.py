@@ -1,6 +1,6 @@
 """Everything from packages to a running workflow: the first deployment of an environment."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from scripts import pipeline
@@ -32,7 +32,7 @@ class Deployed:
 def deploy(
     environment: Environment,
     screen: Screen,
-    dataset: Callable[[Step], Dataset],
+    dataset: Callable[[Step, Sequence[str]], Dataset],
     *,
     hyperparameters: Mapping[str, object] | None = None,
     algorithm: str = train.EFFICIENTNET,
@@ -41,13 +41,14 @@ def deploy(
 ) -> Deployed:
     """Everything from packages to a running workflow, in the order that it has to be.
 
+    `dataset` reads the pictures of the environment's labels, which it is given.
     Raises UserError when the gate does not approve the model, and when somebody else changes what
     serves when it is to take over.
     """
     pipeline.build_packages(environment, screen)
     provisioned = pipeline.provision(environment, screen)
     with screen.step("stage", "Stage data") as step:
-        found = dataset(step)
+        found = dataset(step, provisioned.outputs["labels"])
         splits, staged = pipeline.stage_splits(provisioned, step, make_splits(found), found.classes)
         pipeline.use_dataset(provisioned.bucket, staged.dataset_id)
     trained = pipeline.train_model(

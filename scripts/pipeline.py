@@ -35,7 +35,6 @@ from scripts.training import train
 from scripts.training.train import TrainingResult
 
 DOWNLOADS = ROOT / ".local" / "downloads"
-CLASSES = ("bicycle", "motorcycle")
 _EPOCH = re.compile(r"epoch=(\d+)/(\d+)\b.*?validation_accuracy=([0-9.]+)")
 
 
@@ -92,12 +91,11 @@ def stage_data(
     provisioned: Provisioned,
     screen: Screen,
     source: Path | None,
-    classes: Sequence[str] = CLASSES,
     seed: int = 0,
 ) -> tuple[Splits, StagedDataset]:
     """Read the data set, split it, and bring it to S3; remember it as the one to train on."""
     with screen.step("stage", "Stage data") as step:
-        dataset = read_dataset(step, source, classes)
+        dataset = read_dataset(step, source, provisioned.outputs["labels"])
         splits = make_splits(dataset, seed=seed)
         _, staged = stage_splits(provisioned, step, splits, dataset.classes)
         use_dataset(provisioned.bucket, staged.dataset_id)
@@ -117,18 +115,7 @@ def progress_of(step: Step) -> Progress:
 def stage_splits(
     provisioned: Provisioned, step: Step, splits: Splits, classes: Sequence[str]
 ) -> tuple[Splits, StagedDataset]:
-    """Bring the parts to S3, with a document that says what they are.
-
-    Raises UserError when the environment tells other classes apart: Terraform would refuse the
-    model only after it was trained.
-    """
-    wanted = provisioned.outputs["labels"]
-    if set(classes) != set(wanted):
-        raise UserError(
-            f"The pictures are of {', '.join(classes)}, but this environment tells "
-            f"{', '.join(wanted)} apart. Set labels and assignments in its file in "
-            "terraform/environments and apply, or name other --classes."
-        )
+    """Bring the parts to S3, with a document that says what they are."""
     bucket = provisioned.bucket
     staged = stage(splits, classes, bucket.s3, bucket.name, progress=progress_of(step))
     document = {

@@ -9,7 +9,7 @@ output "artifacts_bucket" {
 }
 
 output "labels" {
-  description = "Classes that this environment tells apart; each has its assignment."
+  description = "Classes in the order of the model's scores; each has its assignment."
   value       = var.labels
 }
 

@@ -55,11 +55,6 @@ def friendly(function: Callable[..., Any]) -> Callable[..., Any]:
     return wrapper
 
 
-def words(text: str) -> list[str]:
-    """Comma-separated words."""
-    return [word.strip() for word in text.split(",") if word.strip()]
-
-
 def setting(text: str) -> tuple[str, str]:
     """A `name=value` from the command line."""
     name, separator, value = text.partition("=")

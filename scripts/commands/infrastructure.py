@@ -18,7 +18,6 @@ from scripts.commands import (
     friendly,
     settings,
     use,
-    words,
 )
 from scripts.console import Screen
 from scripts.cost.estimate import Assumptions
@@ -95,7 +94,6 @@ def apply(_: Context, env: str = DEFAULT_ENV) -> None:
     help={
         "env": ENV_HELP,
         "source": "see `invoke stage`",
-        "classes": "see `invoke stage`",
         "set": SET_HELP,
         "gate": GATE_HELP,
         "algorithm": ALGORITHM_HELP,
@@ -109,7 +107,6 @@ def deploy(
     gate: list[str],
     env: str = DEFAULT_ENV,
     source: str | None = None,
-    classes: str = ",".join(pipeline.CLASSES),
     algorithm: str = EFFICIENTNET,
 ) -> None:
     """Everything: package, apply, stage, train, evaluate, gate, endpoint, apply."""
@@ -118,7 +115,7 @@ def deploy(
     deploy_module.deploy(
         environment,
         Screen(),
-        lambda step: pipeline.read_dataset(step, folder, words(classes)),
+        lambda step, labels: pipeline.read_dataset(step, folder, labels),
         hyperparameters=settings(set),
         algorithm=algorithm,
         rule=rule,

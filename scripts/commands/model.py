@@ -15,7 +15,6 @@ from scripts.commands import (
     settings,
     stated,
     use,
-    words,
 )
 from scripts.console import Screen
 from scripts.errors import UserError
@@ -35,7 +34,6 @@ _DECISION_HELP = {
     help={
         "env": ENV_HELP,
         "source": "folder of class folders, folder with .lst files, CIFAR-100 archive or parquet",
-        "classes": "class names in label order, comma-separated",
         "seed": "chooses the validation part",
     }
 )
@@ -44,13 +42,12 @@ def stage(
     _: Context,
     env: str = DEFAULT_ENV,
     source: str | None = None,
-    classes: str = ",".join(pipeline.CLASSES),
     seed: int = 0,
 ) -> None:
-    """Bring labelled pictures to S3 as train, validation and test."""
+    """Bring pictures of the environment's labels to S3 as train, validation and test."""
     provisioned = pipeline.open_provisioned(use(env))
     folder = Path(source) if source else None
-    pipeline.stage_data(provisioned, Screen(), folder, words(classes), seed)
+    pipeline.stage_data(provisioned, Screen(), folder, seed)
 
 
 @task(

@@ -17,7 +17,7 @@ from scripts.errors import UserError
 
 _REVISION = "aadb3af77e9048adbea6b47c21a81e47dd092ae5"
 _PARQUET_URL = f"https://huggingface.co/datasets/uoft-cs/cifar100/resolve/{_REVISION}/cifar100"
-_CHECKED_CLASSES = ("bicycle", "motorcycle")
+CLASSES = ("bicycle", "motorcycle")
 
 
 @dataclass(frozen=True)
@@ -104,7 +104,7 @@ def check_published(dataset: Dataset, digests: Mapping[str, Digests], *, named: 
     With `named` their file names must be CIFAR-100's as well. Data sets without one of the two
     classes are not looked at. Raises UserError when a digest differs.
     """
-    if not set(_CHECKED_CLASSES) <= set(dataset.classes):
+    if not set(CLASSES) <= set(dataset.classes):
         return
     for part, samples in (("train", dataset.train), ("test", dataset.test)):
         two = _two_classes(samples, dataset.classes)
@@ -113,13 +113,13 @@ def check_published(dataset: Dataset, digests: Mapping[str, Digests], *, named: 
             named and decoded_digest(two) != expected.named
         ):
             raise UserError(
-                f"the {part} pictures of {' and '.join(_CHECKED_CLASSES)} ({dataset.source}) are "
+                f"the {part} pictures of {' and '.join(CLASSES)} ({dataset.source}) are "
                 "not those of CIFAR-100: delete the copy and download it again"
             )
 
 
 def _two_classes(samples: tuple[Sample, ...], classes: tuple[str, ...]) -> list[Sample]:
-    label = {classes.index(name): label for label, name in enumerate(_CHECKED_CLASSES)}
+    label = {classes.index(name): label for label, name in enumerate(CLASSES)}
     return [
         replace(sample, label=label[sample.label]) for sample in samples if sample.label in label
     ]

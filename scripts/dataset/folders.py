@@ -148,8 +148,8 @@ def _label(text: str, classes: Sequence[str], where: str) -> int:
         value = -1.0
     if value not in range(len(classes)):
         raise UserError(
-            f"{where}: the label {text!r} is not one of 0 to {len(classes) - 1}, the positions in "
-            f"--classes {','.join(classes)}"
+            f"{where}: the label {text!r} is not one of 0 to {len(classes) - 1}, the positions of "
+            f"the labels {', '.join(classes)}"
         )
     return int(value)
 

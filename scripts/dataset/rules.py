@@ -31,8 +31,8 @@ def check_classes(classes: Sequence[str]) -> tuple[str, ...]:
     """
     if len(classes) < 2:
         raise UserError(
-            f"a classifier needs at least 2 classes, --classes gives {len(classes)}: "
-            "list them with commas, for example --classes bicycle,motorcycle"
+            f"a classifier needs at least 2 classes, not {len(classes)}: name them as labels in "
+            "the environment's file in terraform/environments"
         )
     for name in classes:
         if not _CLASS_NAME.fullmatch(name):
@@ -42,14 +42,17 @@ def check_classes(classes: Sequence[str]) -> tuple[str, ...]:
             )
     repeated = sorted({name for name in classes if classes.count(name) > 1})
     if repeated:
-        raise UserError(f"--classes names {first_few(repeated)} more than once: give each once")
+        raise UserError(f"the labels name {first_few(repeated)} more than once: name each once")
     return tuple(classes)
 
 
 def unknown_class(name: str, known: Sequence[str], where: str) -> UserError:
     """The error for a class that `where` does not have, with the names it might have meant."""
     near = difflib.get_close_matches(name, known, n=3) or sorted(known)
-    return UserError(f"{where} has no class {name!r}: give --classes from {first_few(near)}")
+    return UserError(
+        f"{where} has no class {name!r}, but {first_few(near)}: the environment's labels, in its "
+        "file in terraform/environments, say which are wanted"
+    )
 
 
 def check_name(name: str, where: str) -> str:
@@ -103,14 +106,14 @@ def check_counts(samples: Iterable[Sample], classes: Sequence[str], part: str) -
         if not 0 <= sample.label < len(classes):
             raise UserError(
                 f"{sample.name} in {part} has the label {sample.label}, and {len(classes)} classes "
-                f"have the labels 0 to {len(classes) - 1}: correct it or name more --classes"
+                f"have the labels 0 to {len(classes) - 1}: correct it, or name more labels"
             )
         counts[sample.label] += 1
     empty = [name for name, count in zip(classes, counts, strict=True) if not count]
     if empty:
         raise UserError(
             f"there is no picture of {first_few(empty)} in {part}: add some, or leave the class "
-            "out of --classes"
+            "out of the labels"
         )
 
 

@@ -106,7 +106,7 @@ def _draw(copies: dict[str, list[Sample]], fraction: float, salt: str) -> set[st
         only = next(iter(copies.values()))[0]
         raise UserError(
             f"{only.name} is the only picture of its class, and {salt.split()[0]} needs one as "
-            "well: add pictures, or leave the class out of --classes"
+            "well: add pictures, or leave the class out of the labels"
         )
     total = sum(len(same) for same in copies.values())
     wanted = max(1, round(total * fraction))

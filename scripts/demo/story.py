@@ -37,8 +37,8 @@ def run(
     first = deploy.deploy(
         environment,
         screen,
-        lambda step: retraining.hold_back(
-            pipeline.read_dataset(step, source, pipeline.CLASSES), folder
+        lambda step, labels: retraining.hold_back(
+            pipeline.read_dataset(step, source, labels), folder
         ),
         hyperparameters=hyperparameters,
         rule=rule,

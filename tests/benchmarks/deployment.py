@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from scripts.dataset import load, make_splits
-from scripts.pipeline import CLASSES, DOWNLOADS
+from scripts.dataset.cifar100 import CLASSES
+from scripts.pipeline import DOWNLOADS
 from tests.gameday.game import Tasks
 
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from lambdas.common.drift.baseline import Baseline
 from lambdas.common.drift.interval import wilson
 from lambdas.common.drift.verdict import Severity
-from scripts.pipeline import CLASSES
+from scripts.dataset.cifar100 import CLASSES
 
 WINDOWS = (50, 200, 500)
 TRIALS = 400

@@ -15,9 +15,9 @@ from measuring import timed
 
 from scripts import dataset
 from scripts.dataset import Dataset, Sample, Splits, layout
+from scripts.dataset.cifar100 import CLASSES
 from scripts.environment import ROOT
 from scripts.evaluation.quality import Prediction
-from scripts.pipeline import CLASSES
 from scripts.training import efficientnet
 
 sys.path.insert(0, str(efficientnet.SOURCE))

@@ -24,8 +24,9 @@ sys.path.insert(0, str(ROOT))
 
 from scripts.console import DONE, FAILED, Screen  # noqa: E402
 from scripts.dataset import load, make_splits  # noqa: E402
+from scripts.dataset.cifar100 import CLASSES  # noqa: E402
 from scripts.environment import BUILD  # noqa: E402
-from scripts.pipeline import CLASSES, DOWNLOADS  # noqa: E402
+from scripts.pipeline import DOWNLOADS  # noqa: E402
 from tests.gameday.game import ALARM_PERIOD_S, MONITOR_EVERY_S, Game, Result, Scenario, Tasks  # noqa: E402
 from tests.gameday.scenarios import QUICK, SCENARIOS  # noqa: E402
 from tests.gameday.traffic import Picture  # noqa: E402

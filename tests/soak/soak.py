@@ -31,8 +31,9 @@ from memory import Growth, Watch  # noqa: E402
 
 from scripts.console import Screen  # noqa: E402
 from scripts.dataset import load, make_splits  # noqa: E402
+from scripts.dataset.cifar100 import CLASSES  # noqa: E402
 from scripts.environment import BUILD  # noqa: E402
-from scripts.pipeline import CLASSES, DOWNLOADS  # noqa: E402
+from scripts.pipeline import DOWNLOADS  # noqa: E402
 from tests.bad_inputs import CLASSIFIED, UPLOADS, Upload  # noqa: E402
 from tests.e2e.world import Seen, Sent, World  # noqa: E402
 

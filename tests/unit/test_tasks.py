@@ -164,25 +164,22 @@ def test_applying_shows_the_outputs(
 
 
 @pytest.mark.parametrize(
-    ("words", "source", "classes"),
-    [
-        ([], None, ["bicycle", "motorcycle"]),
-        (["--source", "some/folder", "--classes", "car, bus"], Path("some/folder"), ["car", "bus"]),
-    ],
+    ("words", "source"), [([], None), (["--source", "some/folder"], Path("some/folder"))]
 )
-def test_deploying_takes_source_and_classes(
+def test_deploying_reads_the_source_for_the_environments_labels(
     invoke: Callable[..., tuple[int, str, str]],
     opened: Environment,
     monkeypatch: pytest.MonkeyPatch,
     words: list[str],
     source: Path | None,
-    classes: list[str],
 ) -> None:
     read: list[Any] = []
     monkeypatch.setattr(pipeline, "read_dataset", lambda *args: read.append(args))
-    monkeypatch.setattr(deploy, "deploy", lambda *args, **_options: args[2]("a step"))
+    monkeypatch.setattr(
+        deploy, "deploy", lambda *args, **_options: args[2]("a step", ["car", "bus"])
+    )
     assert invoke("deploy", *words)[0] == 0
-    assert read == [("a step", source, classes)]
+    assert read == [("a step", source, ["car", "bus"])]
 
 
 @pytest.mark.parametrize(

@@ -156,19 +156,6 @@ def test_an_endpoint_override_with_real_aws_is_refused_on_the_command_line(
 
 
 @pytest.mark.parametrize(
-    ("text", "words"),
-    [
-        ("bicycle,motorcycle", ["bicycle", "motorcycle"]),
-        (" bicycle , maple tree ,", ["bicycle", "maple tree"]),
-        ("one", ["one"]),
-        ("", []),
-    ],
-)
-def test_words_are_separated_by_commas(text: str, words: list[str]) -> None:
-    assert commands.words(text) == words
-
-
-@pytest.mark.parametrize(
     ("text", "setting"),
     [
         ("epochs=3", ("epochs", "3")),

@@ -23,14 +23,11 @@ if TYPE_CHECKING:
 @pytest.mark.parametrize(
     ("words", "expected"),
     [
-        ([], (None, ["bicycle", "motorcycle"], 0)),
-        (
-            ["--source", "some/folder", "--classes", "car, bus", "--seed", "7"],
-            (Path("some/folder"), ["car", "bus"], 7),
-        ),
+        ([], (None, 0)),
+        (["--source", "some/folder", "--seed", "7"], (Path("some/folder"), 7)),
     ],
 )
-def test_staging_takes_source_classes_and_seed(
+def test_staging_takes_source_and_seed(
     invoke: Callable[..., tuple[int, str, str]],
     opened: Environment,
     monkeypatch: pytest.MonkeyPatch,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from types import SimpleNamespace
 from typing import Any
 
@@ -91,8 +91,9 @@ def run(
 ) -> Callable[..., Deployed]:
     """run(...): deploy; the data set is read when its step is there."""
 
-    def read(step: Step) -> Dataset:
+    def read(step: Step, labels: Sequence[str]) -> Dataset:
         step.say("reading")
+        assert tuple(labels) == dataset.classes
         steps.done.append("stage")
         return dataset
 

@@ -194,7 +194,7 @@ def test_a_picture_name_that_is_a_path_is_refused(
 
 
 def test_a_class_that_cifar_does_not_have_is_unknown(tmp_path: Path, cifar: Any) -> None:
-    with pytest.raises(UserError, match="has no class 'motorbike': give --classes from motorcycle"):
+    with pytest.raises(UserError, match="has no class 'motorbike', but motorcycle"):
         read_cifar_python(unpacked(tmp_path / "c", cifar()), ("bicycle", "motorbike"), quiet)
 
 

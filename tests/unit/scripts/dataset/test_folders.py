@@ -54,7 +54,7 @@ def test_classes_that_were_not_asked_for_are_left_alone(folders: Folders) -> Non
 
 
 def test_a_class_without_a_folder_is_unknown(folders: Folders) -> None:
-    with pytest.raises(UserError, match="has no class 'motorcycle': give --classes from motorbike"):
+    with pytest.raises(UserError, match="has no class 'motorcycle', but motorbike"):
         read_class_folders(folders({"bicycle": 1, "motorbike": 1}), CLASSES, quiet)
 
 

@@ -241,8 +241,8 @@ def test_the_champion_is_trained_without_what_the_challenger_will_add(
     monkeypatch.setattr(retraining, "hold_back", lambda data, folder: ("half of", data, folder))
     story.run(dev, screen, Path("some/source"), keep=True, folder=tmp_path)
     args, _ = parts.given["deploy"]
-    assert args[2]("a step") == ("half of", "all", tmp_path)
-    assert read == [("a step", Path("some/source"), pipeline.CLASSES)]
+    assert args[2]("a step", ["car", "bus"]) == ("half of", "all", tmp_path)
+    assert read == [("a step", Path("some/source"), ["car", "bus"])]
 
 
 def test_what_is_kept_is_not_removed_and_nothing_is_said_to_remain(

@@ -1,5 +1,6 @@
 """The division of an endpoint's requests between variants and fleets."""
 
+import random
 from collections import Counter
 
 import pytest
@@ -43,11 +44,11 @@ def test_all_goes_to_the_one_fleet(blue):
 
 
 @pytest.mark.parametrize("share", [0.0, 0.1, 0.5, 0.9, 1.0])
-def test_green_gets_its_share(blue, green, share):
+def test_green_gets_its_share(blue, green, share, monkeypatch):
+    monkeypatch.setattr("scripts.localcloud.traffic.random", random.Random(7))
     traffic = Traffic(blue)
     traffic.split(green, {"A": share})
-    # Four standard deviations: beyond them in 1 of 16,000 runs.
-    tolerance = 4 * (share * (1 - share) / 4000) ** 0.5
+    tolerance = 4 * (share * (1 - share) / 4000) ** 0.5  # standard deviations
     assert share_of(traffic, "green") == pytest.approx(share, abs=tolerance + 1e-9)
 
 
