@@ -161,6 +161,7 @@ def show_demo(screen: Screen, summary: Mapping[str, Any], folder: Path, keep: bo
             ("  rejected", f"{counts['rejected']}"),
             ("  failed, missing, twice", "{failed}, {missing}, {duplicates}".format(**counts)),
             ("Captured", f"{summary['capture']['records']} requests"),
+            ("Drift", summary["drift"]),
             (
                 "Left behind",
                 "everything, as asked" if keep else str(summary["cleanup"]["remaining"]),

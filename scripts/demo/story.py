@@ -48,6 +48,7 @@ def run(
     deployed = deployment.load(provisioned.bucket) or first.deployment
     result = uploads.classify_everything(environment, provisioned, screen, first.splits, deployed)
     answer = uploads.classify_one(environment, provisioned, screen, first.splits, folder)
+    drift = uploads.look_for_drift(environment, provisioned, screen, deployed, result)
     data = uploads.report(environment, provisioned, screen, deployed, result, folder)
     remaining = None if keep else pipeline.destroy(environment, screen)
     summary = {
@@ -76,6 +77,7 @@ def run(
         "workflow": uploads.workflow_summary(result),
         "classify": answer,
         "capture": {"records": data.captured_records},
+        "drift": drift,
         "cleanup": {"remaining": None if remaining is None else len(remaining)},
         "seconds": {
             **screen.seconds,

@@ -17,9 +17,11 @@ from typing import Any
 from scripts.console import Screen
 from scripts.dataset.model import Splits
 from scripts.environment import Environment
-from scripts.operation import monitoring, queues, workflow
+from scripts.errors import UserError
+from scripts.operation import monitoring, queues, watch, workflow
 from scripts.operation.workflow import INCOMING, Uploaded
 from scripts.pipeline import Provisioned
+from scripts.report import ReportData
 from scripts.serving.deployment import Deployment
 
 DECISION_TIMEOUT_S = 120.0
@@ -148,6 +150,34 @@ def classify_one(
         return {name: answer[name] for name in kept if name in answer}
 
 
+def look_for_drift(
+    environment: Environment,
+    provisioned: Provisioned,
+    screen: Screen,
+    deployed: Deployment,
+    result: Run,
+) -> str:
+    """Run the monitor on what was captured, which arrives a little after the answers.
+
+    Returns what it found, or why it could not: with fewer than 20 held-out pictures nobody can.
+    """
+    with screen.step("monitor", "Look for drift") as step:
+        asked = sum(d["decision"] != "rejected" for d in result.decisions.values())
+        deadline = time.monotonic() + CAPTURE_TIMEOUT_S
+        while (
+            found := len(_gather(environment, provisioned, deployed, result).inferences)
+        ) < asked and time.monotonic() < deadline:
+            step.say(f"{found} of {asked} captured inferences are there")
+            time.sleep(0.5)
+        try:
+            record = watch.watch(environment, provisioned.outputs)
+            # None: a run that its schedule began was faster.
+            step.result = record["drift"]["sentence"] if record else "The report shows its windows."
+        except UserError as error:
+            step.result = str(error)
+        return step.result
+
+
 def report(
     environment: Environment,
     provisioned: Provisioned,
@@ -155,29 +185,28 @@ def report(
     deployed: Deployment,
     result: Run,
     folder: Path,
-) -> Any:
-    """Read back all captured data; it arrives a little after the answers."""
+) -> ReportData:
+    """The monitoring report, with every true label, as `folder`/report.html."""
     with screen.step("report", "Report") as step:
-        asked = sum(d["decision"] != "rejected" for d in result.decisions.values())
-        deadline = time.monotonic() + CAPTURE_TIMEOUT_S
-        while True:
-            data = monitoring.gather(
-                environment,
-                provisioned.outputs,
-                provisioned.bucket,
-                deployed,
-                result.started,
-                result.truths,
-                len(result.uploads),
-            )
-            if len(data.inferences) >= asked or time.monotonic() > deadline:
-                break
-            step.say(f"{len(data.inferences)} of {asked} captured inferences are there")
-            time.sleep(0.5)
+        data = _gather(environment, provisioned, deployed, result)
         path = folder / "report.html"
         monitoring.write(data, path)
         step.result = f"{data.captured_records} captured records in {path.name}"
         return data
+
+
+def _gather(
+    environment: Environment, provisioned: Provisioned, deployed: Deployment, result: Run
+) -> ReportData:
+    return monitoring.gather(
+        environment,
+        provisioned.outputs,
+        provisioned.bucket,
+        deployed,
+        result.started,
+        result.truths,
+        len(result.uploads),
+    )
 
 
 def workflow_summary(result: Run) -> dict[str, Any]:

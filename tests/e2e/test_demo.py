@@ -53,6 +53,12 @@ def test_every_answer_of_the_endpoint_is_captured(finished):
     assert finished["capture"]["records"] >= TEST_PICTURES
 
 
+def test_the_monitor_has_looked_at_what_was_captured(finished, killed_place):
+    assert "monitor failed" not in finished["drift"]
+    page = (killed_place.out / "report.html").read_text()
+    assert "The monitor has not run" not in page
+
+
 def test_the_model_learns_what_can_be_learnt(finished):
     assert finished["evaluation"]["accuracy"] > 0.8
 

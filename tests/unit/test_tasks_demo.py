@@ -63,6 +63,7 @@ def _summary(**counts: Any) -> dict[str, Any]:
         },
         "workflow": workflow | counts,
         "capture": {"records": 201},
+        "drift": "No drift in the latest 201 records.",
         "cleanup": {"remaining": 0},
         "seconds": {"total": 240.2},
     }

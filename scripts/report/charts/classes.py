@@ -115,10 +115,13 @@ def _finding(totals: Mapping[str, int], n: int) -> str:
     if len(ordered) == 2:
         parts = [f"{wording.percent(totals[name] / n)} {name}" for name in ordered]
         return f"{wording.listed(parts)}"
-    return (
-        f"Most frequent label: {ordered[0]}, {wording.percent(totals[ordered[0]] / n)} "
-        f"of {wording.counted(n, 'answer')}"
-    )
+    share = wording.percent(totals[ordered[0]] / n)
+    as_frequent = sum(count == totals[ordered[0]] for count in totals.values())
+    if as_frequent > 1:
+        most = f"{as_frequent} labels are the most frequent, {share} each"
+    else:
+        most = f"Most frequent label: {ordered[0]}, {share}"
+    return f"{most} of {wording.counted(n, 'answer')}"
 
 
 def _draw(layout: Layout, shown: Mix, axis: TimeAxis, label: str) -> str:

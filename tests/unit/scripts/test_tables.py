@@ -256,6 +256,7 @@ def _summary(**changes: Any) -> dict[str, Any]:
             "accuracy_accepted": 0.98,
         },
         "capture": {"records": 201},
+        "drift": "No drift in the latest 201 records.",
         "cleanup": {"remaining": 0},
         "seconds": {"total": 240.2},
     } | changes

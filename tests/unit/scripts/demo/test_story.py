@@ -139,6 +139,7 @@ def parts(
     monkeypatch.setattr(pipeline, "open_provisioned", lambda _environment: provisioned)
     monkeypatch.setattr(uploads, "classify_everything", parts.replaced("everything", make_run()))
     monkeypatch.setattr(uploads, "classify_one", parts.replaced("one", {"label": "bicycle"}))
+    monkeypatch.setattr(uploads, "look_for_drift", parts.replaced("monitor", "No drift."))
     monkeypatch.setattr(uploads, "report", parts.replaced("report", report))
     monkeypatch.setattr(pipeline, "destroy", parts.replaced("destroy", ["queue left"]))
     return parts
@@ -183,6 +184,7 @@ def test_the_summary_has_every_figure_under_its_name(
         "workflow": uploads.workflow_summary(make_run()),
         "classify": {"label": "bicycle"},
         "capture": {"records": 201},
+        "drift": "No drift.",
         "cleanup": {"remaining": 1},
     }
 
@@ -205,14 +207,15 @@ def test_the_challenger_takes_over_before_the_uploads_and_captures_are_read_befo
     parts: Parts, dev: Environment, screen: Screen, tmp_path: Path
 ) -> None:
     story.run(dev, screen, None, keep=False, folder=tmp_path)
-    assert parts.noted == ["deploy", "retrain", "everything", "one", "report", "destroy"]
+    before = ["deploy", "retrain", "everything", "one"]
+    assert parts.noted == [*before, "monitor", "report", "destroy"]
 
 
 def test_the_uploads_are_counted_against_what_is_deployed_then(
     parts: Parts, dev: Environment, screen: Screen, tmp_path: Path
 ) -> None:
     story.run(dev, screen, None, keep=False, folder=tmp_path)
-    for part in ("everything", "report"):
+    for part in ("everything", "monitor", "report"):
         args, _ = parts.given[part]
         (deployed,) = (item for item in args if isinstance(item, Deployment))
         assert deployed.version == 2

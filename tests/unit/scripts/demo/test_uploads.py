@@ -18,7 +18,8 @@ from scripts.dataset.model import Sample, Splits
 from scripts.demo import uploads
 from scripts.demo.uploads import Run, workflow_summary
 from scripts.environment import Environment
-from scripts.operation import monitoring, queues, workflow
+from scripts.errors import UserError
+from scripts.operation import monitoring, queues, watch, workflow
 from scripts.operation.workflow import describe_answer
 from scripts.pipeline import Provisioned
 from scripts.serving.deployment import Deployment
@@ -220,48 +221,83 @@ def test_the_subscriber_leaves_nothing_behind_even_when_something_fails(
 # Waiting for captures
 
 
-@pytest.mark.parametrize("at_once", [True, False])
-def test_the_report_waits_until_every_answered_upload_is_captured(
+@pytest.fixture
+def monitored(
     dev: Environment,
     screen: Screen,
     monkeypatch: pytest.MonkeyPatch,
-    tmp_path: Path,
     make_run: Callable[..., Run],
     make_deployment: Callable[..., Deployment],
-    at_once: bool,
+) -> Callable[..., str]:
+    """monitored(counts, watch): look for drift while so many captures are there, one by one.
+
+    Of the four uploads one was rejected, and never reached the endpoint.
+    """
+
+    def run(counts: list[int], look: Callable[..., Any]) -> str:
+        found = iter(counts)
+        monkeypatch.setattr(
+            monitoring, "gather", lambda *_: SimpleNamespace(inferences=[None] * next(found))
+        )
+        monkeypatch.setattr(watch, "watch", look)
+        monkeypatch.setattr(time, "sleep", lambda _seconds: None)
+        provisioned = Provisioned({}, None)  # type: ignore[arg-type]
+        said = uploads.look_for_drift(dev, provisioned, screen, make_deployment(), make_run())
+        assert next(found, None) is None, "it did not wait for the last of them"
+        return said
+
+    return run
+
+
+def _no_drift(*_args: Any) -> dict[str, Any]:
+    return {"drift": {"severity": "none", "sentence": "No drift in the latest 3 records."}}
+
+
+@pytest.mark.parametrize("counts", [[3], [0, 2, 3]])
+def test_the_monitor_looks_when_every_answer_is_captured(
+    monitored: Callable[..., str], counts: list[int]
 ) -> None:
-    # Of the four, one was rejected and never reached the endpoint.
-    found = iter([3] if at_once else [0, 2, 3])
-    written: list[int] = []
-
-    def gather(*_args: Any) -> Any:
-        count = next(found)
-        return SimpleNamespace(inferences=[None] * count, captured_records=count)
-
-    monkeypatch.setattr(monitoring, "gather", gather)
-    monkeypatch.setattr(monitoring, "write", lambda data, _: written.append(data.captured_records))
-    monkeypatch.setattr(time, "sleep", lambda _seconds: None)
-    provisioned = Provisioned({}, None)  # type: ignore[arg-type]
-    uploads.report(dev, provisioned, screen, make_deployment(), make_run(), tmp_path)
-    assert written == [3]
+    assert monitored(counts, _no_drift) == "No drift in the latest 3 records."
 
 
-def test_a_report_whose_captures_never_come_is_written_with_what_there_is(
-    dev: Environment,
-    screen: Screen,
-    monkeypatch: pytest.MonkeyPatch,
-    tmp_path: Path,
-    make_run: Callable[..., Run],
-    make_deployment: Callable[..., Deployment],
+def test_a_monitor_whose_captures_never_come_looks_at_what_there_is(
+    monitored: Callable[..., str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    data = SimpleNamespace(inferences=[None], captured_records=1)
-    written: list[Any] = []
-    monkeypatch.setattr(monitoring, "gather", lambda *_args: data)
-    monkeypatch.setattr(monitoring, "write", lambda found, _: written.append(found))
     monkeypatch.setattr(uploads, "CAPTURE_TIMEOUT_S", 0.0)
+    assert monitored([1], _no_drift) == "No drift in the latest 3 records."
+
+
+def test_a_window_that_the_schedule_has_looked_at_is_in_the_report(
+    monitored: Callable[..., str],
+) -> None:
+    assert monitored([3], lambda *_: None) == "The report shows its windows."
+
+
+def test_a_monitor_that_cannot_compare_says_why_and_does_not_end_the_demo(
+    monitored: Callable[..., str],
+) -> None:
+    def fail(*_args: Any) -> None:
+        raise UserError("The monitor failed. NoBaseline: It has 12 samples.")
+
+    assert monitored([3], fail) == "The monitor failed. NoBaseline: It has 12 samples."
+
+
+def test_the_report_is_written_beside_the_summary(
+    dev: Environment,
+    screen: Screen,
+    shown: Callable[[], str],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    make_run: Callable[..., Run],
+    make_deployment: Callable[..., Deployment],
+) -> None:
+    data, written = SimpleNamespace(captured_records=3), []
+    monkeypatch.setattr(monitoring, "gather", lambda *_args: data)
+    monkeypatch.setattr(monitoring, "write", lambda *args: written.append(args))
     provisioned = Provisioned({}, None)  # type: ignore[arg-type]
     uploads.report(dev, provisioned, screen, make_deployment(), make_run(), tmp_path)
-    assert written == [data]
+    assert written == [(data, tmp_path / "report.html")]
+    assert "3 captured records in report.html" in shown()
 
 
 # Answers in one line

@@ -85,6 +85,20 @@ def test_the_class_mix_counts_every_answer(inference, axis):
     assert chart.finding.replace("\u00a0", " ") == "75.0 % bicycle and 25.0 % motorcycle"
 
 
+@pytest.mark.parametrize(
+    ("answers", "finding"),
+    [
+        ("aaaaaaaa", "Every answer was a"),
+        ("aaaabbcc", "Most frequent label: a, 50.0 % of 8 answers"),
+        ("aaabbbcc", "2 labels are the most frequent, 37.5 % each of 8 answers"),
+    ],
+)
+def test_the_title_of_the_class_mix_is_a_true_sentence(inference, axis, answers, finding):
+    shown = [inference(i, label=label) for i, label in enumerate(answers)]
+    chart = classes_chart(mix(shown, ["a", "b", "c"], axis), axis)
+    assert chart.finding.replace("\u00a0", " ") == finding
+
+
 def test_the_class_mix_of_windows_counts_every_answer(window, axis):
     chart = classes_chart(mix_in([window(0), window(1)], ["bicycle", "motorcycle"], "hour"), axis)
     assert _counts(chart) == {"bicycle": 600, "motorcycle": 200}
