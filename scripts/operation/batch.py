@@ -88,6 +88,8 @@ def start(
 ) -> Batch:
     """Start a batch of the pictures of `source` that have no decision yet; none if all have.
 
+    A decision that was recorded, and perhaps told to nobody, is none: it is told now.
+
     Raises UserError when another one is under way, unless it may run `beside` that, and as
     `batch_sources.find` does. Two that name the same picture ask about it twice. Until the
     execution is started nothing has happened that the next attempt would trip over.
@@ -130,7 +132,10 @@ def _write_pending(
     manifest: IO[bytes],
     say: Say,
 ) -> tuple[int, int]:
-    """Write a line for each picture without a decision. Returns how many were asked and decided."""
+    """Write a line for each picture whose decision is not made, or not known to have been told.
+
+    Returns how many were asked, and how many of them need nothing.
+    """
     bucket, table = outputs["uploads_bucket"], outputs["decisions_table"]
     asked = decided = 0
     pictures = iter(pictures)
@@ -138,14 +143,24 @@ def _write_pending(
         ids = {picture.image_id(bucket): picture for picture in some}
         known = workflow.decisions(environment, table, ids)
         for item, picture in ids.items():
-            if item not in known:
-                line = {"s3_bucket": bucket, "s3_key": picture.key}
-                manifest.write(
-                    json.dumps(line | {"version_id": picture.version_id}).encode() + b"\n"
-                )
-        asked, decided = asked + len(ids), decided + len(known)
+            line = {"s3_bucket": bucket, "s3_key": picture.key, "version_id": picture.version_id}
+            if decision := known.get(item):
+                if not _is_untold(decision):
+                    decided += 1
+                    continue
+                line["redrive_of"] = decision["execution"]  # whose claim completes the delivery
+            manifest.write(json.dumps(line).encode() + b"\n")
+        asked += len(ids)
         say(f"{asked:,} found, {decided:,} have a decision")
     return asked, decided
+
+
+def _is_untold(decision: Mapping[str, Any]) -> bool:
+    """Whether an execution has recorded this decision, and ended before it noted its delivery."""
+    if "delivered_at" in decision:
+        return False
+    age = datetime.now(UTC) - datetime.fromisoformat(decision["decided_at"])
+    return age.total_seconds() > workflow.ANSWERED_WITHIN_S
 
 
 def latest(environment: Environment, outputs: Mapping[str, Any], limit: int = 10) -> list[str]:

@@ -30,7 +30,7 @@ locals {
       metric     = "ExecutionsTimedOut"
       dimensions = { StateMachineArn = local.state_machine_arn }
       meaning    = "An execution was cut off by its time limit, which timeouts and retries should make impossible: its input is not in the failure queue."
-      action     = "`invoke batch s3://${var.prefix}-uploads-${var.account_id}/incoming/ --env ${var.environment}` classifies exactly the photographs without a decision. Then find out why the retries took longer than planned: somebody has changed the definition by hand, or Step Functions was slow."
+      action     = "`invoke batch s3://${var.prefix}-uploads-${var.account_id}/incoming/ --env ${var.environment}` classifies exactly the photographs without a decision, or whose decision nobody was told of; wait six minutes first. Then find out why the retries took longer than planned: somebody has changed the definition by hand, or Step Functions was slow."
     }
   }
 

@@ -9,7 +9,7 @@ from scripts.security.definition import problems
 from tests.bad_inputs import stripes
 from tests.e2e.client import aws
 from tests.e2e.conftest import Place
-from tests.e2e.world import ARTIFACTS, MACHINE, UPLOADS, Sent, World
+from tests.e2e.world import ARTIFACTS, MACHINE, TABLE, UPLOADS, Sent, World
 from tests.fuzz.seeds import encoded
 
 PICTURES, FAILING = 24, 1  # one of a group is tolerated
@@ -152,3 +152,30 @@ def test_a_batch_whose_starter_went_away_goes_on(deployed, world, folder) -> Non
     while " RUNNING " in (status := deployed.invoke("batch.status", "--id", batch)).stdout:
         pass
     assert "1 were to be classified: 1 accepted" in status.stdout or "1 review" in status.stdout
+
+
+def test_a_decision_that_nobody_could_be_told_of_is_told_by_the_next_batch(
+    deployed, world, folder
+) -> None:
+    untold = folder.with_name("untold")
+    untold.mkdir()
+    (untold / "no-picture.png").write_bytes(b"nobody")
+    world.cause("deny", at="SendMessage")  # neither a person nor the failure queue is told
+    first = deployed.invoke("batch", str(untold))
+    world.heal()
+    assert "InputNotKept: 1" in first.stdout, first.stdout + first.stderr
+    s3 = aws(deployed.cloud, "s3", s3={"addressing_style": "path"})
+    (item,) = s3.list_object_versions(Bucket=UPLOADS, Prefix="adhoc/untold/")["Versions"]
+    sent = Sent(item["Key"], item["VersionId"])
+    assert world.look(calls=False).told[sent.id] == 0
+    aws(deployed.cloud, "dynamodb").update_item(
+        TableName=TABLE,
+        Key={"image_id": {"S": sent.id}},
+        UpdateExpression="SET decided_at = :then",  # no execution lasts until now
+        ExpressionAttributeValues={":then": {"S": "2026-01-01T00:00:00.000Z"}},
+    )
+    second = deployed.invoke("batch", str(untold))
+    assert "1 were to be classified: 1 rejected" in second.stdout, second.stdout + second.stderr
+    seen = world.look(calls=False)
+    assert seen.told[sent.id] == 1
+    assert "delivered_at" in seen.decisions[sent.id]

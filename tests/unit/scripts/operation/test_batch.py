@@ -18,6 +18,7 @@ OUTPUTS = {
     "batch_state_machine_arn": MACHINE,
 }
 BEGAN = datetime(2026, 11, 7, 12, tzinfo=UTC)
+AN_HOUR_AGO = (datetime.now(UTC) - timedelta(hours=1)).isoformat()
 
 
 @pytest.fixture
@@ -30,6 +31,18 @@ def table(aws, dev):
         BillingMode="PAY_PER_REQUEST",
     )
     return dynamodb
+
+
+@pytest.fixture
+def decide(table):
+    """decide(key, version, ...): a decision, made an hour ago, and told to nobody."""
+
+    def record(key, version, **fields):
+        item = {"image_id": image_id(UPLOADS, key, version), "execution": "the-execution"}
+        item |= {"decided_at": AN_HOUR_AGO, **fields}
+        table.put_item(TableName=TABLE, Item={name: {"S": text} for name, text in item.items()})
+
+    return record
 
 
 @pytest.fixture
@@ -51,13 +64,12 @@ def ended(**changed):
     return State(**{**vars(state), **changed})
 
 
-def test_only_pictures_without_a_decision_are_asked_for(start, uploads, table, bucket, machine):
+def test_only_pictures_without_a_decision_are_asked_for(start, uploads, decide, bucket, machine):
     versions = {
         key: uploads.put_object(Bucket=UPLOADS, Key=key, Body=b"x")["VersionId"]
         for key in ("incoming/a.jpg", "incoming/b.jpg", "incoming/c.jpg")
     }
-    decided = image_id(UPLOADS, "incoming/b.jpg", versions["incoming/b.jpg"])
-    table.put_item(TableName=TABLE, Item={"image_id": {"S": decided}})
+    decide("incoming/b.jpg", versions["incoming/b.jpg"], delivered_at=AN_HOUR_AGO)
     made = start(f"s3://{UPLOADS}/incoming/")
     assert (made.asked, made.decided, made.pending) == (3, 1, 2)
     (request,) = machine.made("StartExecution")
@@ -71,10 +83,25 @@ def test_only_pictures_without_a_decision_are_asked_for(start, uploads, table, b
     ]
 
 
-def test_nothing_is_started_when_everything_has_a_decision(start, uploads, table, machine, bucket):
+def test_a_decision_that_nobody_was_told_of_is_completed_with_its_own_claim(
+    start, uploads, decide, bucket, machine
+):
     version = uploads.put_object(Bucket=UPLOADS, Key="incoming/a", Body=b"x")["VersionId"]
-    decided = image_id(UPLOADS, "incoming/a", version)
-    table.put_item(TableName=TABLE, Item={"image_id": {"S": decided}})
+    decide("incoming/a", version)
+    assert start(f"s3://{UPLOADS}/incoming/").pending == 1
+    manifest = json.loads(machine.made("StartExecution")[0]["input"])["manifest"]
+    assert json.loads(bucket.read(manifest))["redrive_of"] == "the-execution"
+
+
+def test_a_decision_whose_execution_may_still_be_telling_is_left_to_it(start, uploads, decide):
+    version = uploads.put_object(Bucket=UPLOADS, Key="incoming/a", Body=b"x")["VersionId"]
+    decide("incoming/a", version, decided_at=datetime.now(UTC).isoformat())
+    assert start(f"s3://{UPLOADS}/incoming/").pending == 0
+
+
+def test_nothing_is_started_when_everything_has_a_decision(start, uploads, decide, machine, bucket):
+    version = uploads.put_object(Bucket=UPLOADS, Key="incoming/a", Body=b"x")["VersionId"]
+    decide("incoming/a", version, delivered_at=AN_HOUR_AGO)
     assert start(f"s3://{UPLOADS}/incoming/").pending == 0
     assert machine.made("StartExecution") == []
     assert bucket.keys("batches/") == []
