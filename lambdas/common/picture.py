@@ -56,7 +56,7 @@ _MIRRORED_Y = {3, 4, 6, 7}
 _LYING = {5, 6, 7, 8}
 
 # What Pillow raises on files that are broken in one way or another.
-_DECODER_ERRORS = (
+DECODER_ERRORS = (
     OSError,
     SyntaxError,
     ValueError,
@@ -123,7 +123,7 @@ def _decode(data: bytes, header: Header, size_px: int, max_pixels: int) -> tuple
     essentials = read_essentials(data, header)
     try:
         square = _square(_open(header, essentials), essentials.orientation, size_px)
-    except _DECODER_ERRORS as error:
+    except DECODER_ERRORS as error:
         raise Rejected(
             Reason.DAMAGED, f"The {header.format} picture is cut off or damaged."
         ) from error

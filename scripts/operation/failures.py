@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from lambdas.common import messages
 from scripts.operation.queues import Message
 
 UNDELIVERED = "Undelivered"
@@ -74,6 +75,18 @@ def _of_event(body: Mapping[str, Any]) -> Mapping[str, Any] | None:
 
 def _key(given: object) -> str:
     return str(given.get("s3_key", "")) if isinstance(given, dict) else ""
+
+
+def image_id(failure: Failure) -> str | None:
+    """The image version that failed, as it is recorded; None where the input names none."""
+    given = failure.input or {}
+    names = (given.get("s3_bucket"), given.get("s3_key"), given.get("version_id", "null"))
+    if not all(isinstance(name, str) for name in names):
+        return None
+    try:
+        return messages.image_id(*map(str, names))
+    except UnicodeEncodeError:  # half of a surrogate pair: no object has such a key
+        return None
 
 
 def row(failure: Failure) -> tuple[str, ...]:

@@ -16,6 +16,7 @@ from scripts.artifacts import CAPTURES, Bucket
 from scripts.environment import Environment
 from scripts.errors import UserError
 from scripts.operation import captures, examples, failures, queues, windows, workflow
+from scripts.operation.failures import Failure
 from scripts.report import (
     Evaluation,
     Inference,
@@ -29,7 +30,8 @@ from scripts.report import (
 from scripts.report.figures import figures
 from scripts.serving.deployment import Deployment
 
-FAILURES_SHOWN = 500
+MOST_FAILURES = 5_000
+"""Messages of the failure queue that are read: some 20 seconds."""
 MOST_RECORDS = 5_000
 """Captured records that are read one by one, pictures and all."""
 SHORTENED = (
@@ -91,8 +93,12 @@ def gather(
         for image_id, record in last.items()
         if image_id in by_id
     ]
-    outcomes = [] if is_sample else [_outcome(decision) for decision in decided]
-    outcomes += _failures(environment, outputs["failure_queue_url"], since)
+    waiting = _waiting(environment, outputs["failure_queue_url"], notes)
+    again = {item for failure in waiting if (item := failures.image_id(failure))}
+    # What was decided, but not told, waits to be told: one execution, which failed.
+    done = [one for one in decided if "delivered_at" in one or one["image_id"] not in again]
+    outcomes = [] if is_sample else [_outcome(decision) for decision in done]
+    outcomes += _failures(waiting, since)
     captured, damaged = len(found.records), found.damaged_lines
     if is_sample:
         captured = sum(window.captured for window in read.windows)
@@ -132,7 +138,8 @@ def write(data: ReportData, path: Path) -> None:
     """Write the page, in one piece."""
     path.parent.mkdir(parents=True, exist_ok=True)
     unfinished = path.with_suffix(".tmp")
-    unfinished.write_text(render(data), encoding="utf-8")
+    # A stranger's key may hold half of a surrogate pair, which UTF-8 has no bytes for.
+    unfinished.write_text(render(data), encoding="utf-8", errors="backslashreplace")
     unfinished.replace(path)
 
 
@@ -223,12 +230,22 @@ def _outcome(decision: Mapping[str, Any]) -> Outcome:
     )
 
 
-def _failures(environment: Environment, queue_url: str, since: datetime) -> list[Outcome]:
-    """What waits in the failure queue, except for what `invoke classify` asked."""
-    outcomes = []
-    with queues.held(environment, queue_url, FAILURES_SHOWN) as messages:
+def _waiting(environment: Environment, queue_url: str, notes: list[str]) -> list[Failure]:
+    """What waits in the failure queue; a note says where that is not all."""
+    with queues.held(environment, queue_url, MOST_FAILURES) as messages:
         found = [failures.read(message) for message in messages]
-    for failure in found:
+    if len(found) == MOST_FAILURES:
+        notes.append(
+            f"Only {MOST_FAILURES:,} of what waits in the failure queue was read: more have failed "
+            "than is said here."
+        )
+    return found
+
+
+def _failures(waiting: Iterable[Failure], since: datetime) -> list[Outcome]:
+    """Those of the period, except for what `invoke classify` and batches of a folder asked."""
+    outcomes = []
+    for failure in waiting:
         sent = datetime.fromtimestamp(failure.message.sent_s, UTC)
         if sent >= since and not failure.key.startswith(workflow.ADHOC):
             outcomes.append(

@@ -20,6 +20,7 @@ from scripts.operation.queues import Message
 
 # No other redrive sees a message again before its execution is over.
 _HIDDEN_S = workflow.ANSWERED_WITHIN_S
+NOT_CONFIRMED = "done, but not noted as told"
 FAILED_AGAIN = "failed again"
 NOT_DONE = "not done"
 NO_ANSWER = "no answer"
@@ -47,7 +48,8 @@ def redrive(
 ) -> dict[str, int]:
     """Start an execution with the input of each message in `ids`, and delete it when it has ended.
 
-    Returns how many ended as accepted, review, rejected, duplicate, ignored or failed again, and
+    Returns how many ended as accepted, review, rejected, duplicate, ignored, not noted or failed
+    again, and
     how many were not done or gave no answer: their messages stay. Those that were not received
     are in no count. Raises UserError when nothing is deployed.
     """
@@ -123,6 +125,8 @@ def _run(machine: Any, arn: str, failure: Failure) -> str:
         return NO_ANSWER
     if answer["status"] == "SUCCEEDED":
         return str(json.loads(answer["output"])["decision"])
+    if answer.get("error") == "DeliveryNotConfirmed":
+        return NOT_CONFIRMED
     # One that was cut off by its time limit has not kept its input, either.
     kept = answer["status"] == "FAILED" and answer.get("error") not in _NOT_KEPT
     return FAILED_AGAIN if kept else NOT_DONE

@@ -116,6 +116,8 @@ def figures(data: ReportData) -> Figures:
     waiting = ended["failed"]
     if data.is_sample:
         ended = total(window.outcomes for window in data.windows)
+        # The queue also holds what the windows do not count: events that started no execution.
+        ended["failed"] = max(ended["failed"], waiting)
     outcomes: dict[OutcomeKind, int] = {
         "accepted": ended["accepted"],
         "review": ended["review"],

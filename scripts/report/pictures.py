@@ -8,6 +8,7 @@ import warnings
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from lambdas.common.picture import DECODER_ERRORS
 from scripts.report import wording
 from scripts.report.model import Inference, ReportData
 
@@ -110,7 +111,7 @@ def data_uri(picture: bytes | None) -> tuple[str, bool]:
                 if opened.width * opened.height > _MOST_PIXELS:
                     return "", False
                 image = ImageOps.exif_transpose(opened).convert("RGBA")
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError, Warning):
+    except (*DECODER_ERRORS, Image.DecompressionBombError, Warning):
         return "", False
     flat = Image.new("RGB", image.size, "white")
     flat.paste(image, mask=image.getchannel("A"))

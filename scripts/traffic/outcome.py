@@ -115,7 +115,7 @@ def describe(result: Mapping[str, Any]) -> Iterator[str]:
         made = ", ".join(f"{count:,} {name}" for name, count in sorted(result["decisions"].items()))
         right = result["accepted_right"]
         yield f"{made or 'no decision'}" + (
-            f"; of the accepted, {right:.3f} right." if right else ""
+            f"; of the accepted, {right:.3f} right." if right is not None else ""
         )
         yield f"{result['failed']:,} failed and kept, {result['untold']:,} decided but not told."
     counts = " → ".join(f"{item['count']} ({item['at_s']:.0f} s)" for item in result["instances"])

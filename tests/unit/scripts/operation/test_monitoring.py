@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from lambdas.common.messages import image_id
 from scripts.artifacts import Bucket
 from scripts.operation import failures, monitoring
 from scripts.report import ReportData
@@ -136,6 +137,7 @@ def test_outcomes_have_the_time_and_the_key_they_are_about(
         {"input": "x" * 100, "error": "InvalidInput"},
         {"input": ["not", "an", "object"], "error": "InvalidInput"},
         {"input": {"s3_key": 7}, "error": "InvalidInput"},
+        {"input": {"s3_bucket": "b", "s3_key": "\ud800"}, "error": "InvalidInput"},
         {"s3_bucket": "b", "s3_key": "incoming/a.png"},
         ["not", "ours"],
         "text",
@@ -175,6 +177,33 @@ def test_what_happened_before_the_period_is_left_out(
     assert data.inferences == []
     assert data.outcomes == []
     assert data.captured_records == 0
+
+
+@pytest.mark.parametrize(
+    ("told", "expected"), [(False, ["failed"]), (True, ["accepted", "failed"])]
+)
+def test_a_decision_that_waits_to_be_told_is_one_execution_that_failed(
+    decided: Happened,
+    failed: Happened,
+    gather: Callable[..., ReportData],
+    told: bool,
+    expected: list[str],
+) -> None:
+    names = {"s3_bucket": "b", "s3_key": "incoming/a.png", "version_id": "v"}
+    delivered = {"delivered_at": "2026-11-23T10:00:00.000Z"} if told else {}
+    decided(image_id(*names.values()), key="incoming/a.png", **delivered)
+    failed({"input": names, "error": "EventBridge.FailedEntry"})
+    assert sorted(item.outcome for item in gather().outcomes) == expected
+
+
+def test_where_not_all_that_waits_was_read_a_note_says_so(
+    failed: Happened, gather: Callable[..., ReportData], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("a", "b"):
+        failed({"input": {"s3_key": f"incoming/{name}.png"}, "error": "BadScores"})
+    assert not any("failure queue" in note for note in gather().notes)
+    monkeypatch.setattr(monitoring, "MOST_FAILURES", 2)
+    assert any("Only 2 of what waits in the failure queue" in note for note in gather().notes)
 
 
 def test_gathering_twice_finds_the_same_failures(
@@ -248,3 +277,11 @@ def test_the_page_is_written_in_one_piece(
     monitoring.write(gather(), path)
     assert path.read_text("utf-8").startswith("<!doctype html>")
     assert list(path.parent.iterdir()) == [path]
+
+
+def test_a_key_that_has_no_utf_8_does_not_keep_the_page_from_being_written(
+    failed: Happened, gather: Callable[..., ReportData], tmp_path: Path
+) -> None:
+    failed({"input": {"s3_bucket": "b", "s3_key": "incoming/\ud800"}, "error": "InvalidInput"})
+    monitoring.write(gather(), tmp_path / "report.html")
+    assert r"incoming/\ud800" in (tmp_path / "report.html").read_text("utf-8")

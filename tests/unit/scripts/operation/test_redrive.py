@@ -131,6 +131,16 @@ def test_the_message_stays_where_nobody_knows_how_the_execution_ended(
     assert redrive.waiting(dev, queue) == []  # hidden for as long as it may be running
 
 
+def test_what_was_told_and_only_not_noted_as_such_is_done(
+    aws: Any, send: Callable[..., None], queue: str, dev: Environment, again: Callable[..., Any]
+) -> None:
+    send(failed("a"))
+    aws.answers["StartSyncExecution"] = {**ended("FAILED"), "error": "DeliveryNotConfirmed"}
+    assert again() == {redrive.NOT_CONFIRMED: 1}
+    assert redrive.NOT_CONFIRMED not in redrive.STILL_WAITING
+    assert queues.length(dev, queue) == 0
+
+
 @pytest.mark.parametrize("error", ["InputNotKept", "States.Runtime", "States.DataLimitExceeded"])
 def test_the_message_stays_where_the_execution_has_not_kept_its_input(
     aws: Any,

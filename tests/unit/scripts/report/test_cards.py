@@ -68,3 +68,10 @@ def test_failures_that_were_dealt_with_are_not_called_for(shown, watched, window
     waiting = shown(watched([window(0, decisions=ended)], outcomes=[outcome(0, "failed")]))
     assert waiting["Failed"].tone == "act"
     assert waiting["Failed"].basis[-1] == "1 still waiting"
+
+
+def test_what_failed_without_an_execution_is_counted_as_failed_too(shown, watched, window, outcome):
+    ended = {"accepted": 100, "review": 0, "rejected": 0, "failed": 0}
+    undelivered = [outcome(number, "failed") for number in range(5)]
+    found = shown(watched([window(0, decisions=ended)], outcomes=undelivered))
+    assert (found["Failed"].value, found["Executions"].value) == ("5", "105")

@@ -2,6 +2,8 @@
 
 import base64
 import io
+import struct
+import zlib
 
 import pytest
 from PIL import Image
@@ -68,6 +70,13 @@ def test_what_is_no_picture_counts_as_none(picture):
 def test_a_picture_cut_in_half_counts_as_none(png):
     whole = png(200)
     assert data_uri(whole[: len(whole) // 2]) == ("", False)
+
+
+def test_a_picture_whose_exif_is_broken_counts_as_none(png):
+    broken = b"eXIfII*\0"
+    chunk = struct.pack(">I", 4) + broken + struct.pack(">I", zlib.crc32(broken))
+    head, data = png(64).split(b"IDAT", 1)
+    assert data_uri(head[:-4] + chunk + head[-4:] + b"IDAT" + data) == ("", False)
 
 
 def test_a_picture_with_too_many_pixels_is_never_decoded():

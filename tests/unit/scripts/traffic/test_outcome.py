@@ -73,6 +73,12 @@ def test_only_accepted_decisions_are_right_or_wrong():
     assert found["decisions"] == {"accepted": 2, "rejected": 1}
 
 
+def test_that_no_accepted_decision_was_right_is_said():
+    found = outcome.of_workflow([(sent(0, truth="motorcycle"), "a")], {"a": decision(1)}, set())
+    lines = outcome.describe(found | {"errors": {}, "instances": []})
+    assert any("of the accepted, 0.000 right" in line for line in lines)
+
+
 def test_a_request_to_the_endpoint_that_fails_is_lost():
     found = outcome.of_endpoint([sent(0), sent(1, error="ModelError", took_s=9.0)])
     assert (found["lost"], found["times"]["answer"]["n"]) == (1, 1)
