@@ -30,6 +30,7 @@ CONFIG = Config(
 
 def load_source(variables: Mapping[str, str]) -> Source:
     """Whose metrics are read, from environment variables. Raises InvalidSettings."""
+    action = environment.choice(variables, "LOW_CONFIDENCE_ACTION", ("review", "fail"))
     return Source(
         namespace=environment.text(variables, "METRIC_NAMESPACE"),
         environment=environment.text(variables, "ENVIRONMENT"),
@@ -37,6 +38,7 @@ def load_source(variables: Mapping[str, str]) -> Source:
         variant=environment.text(variables, "ENDPOINT_VARIANT"),
         state_machine_arn=environment.text(variables, "STATE_MACHINE_ARN"),
         period_s=environment.whole_number(variables, "METRIC_PERIOD_S", 1, 3600),
+        low_confidence_fails=action == "fail",
     )
 
 

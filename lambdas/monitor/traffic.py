@@ -16,7 +16,7 @@ class CloudWatch(Protocol):
 @dataclass(frozen=True, slots=True)
 class Source:
     """Whose metrics are read, named as in the function's settings; `period_s` is what they are
-    summed over, from 1 s on."""
+    summed over, from 1 s on. Where `low_confidence_fails`, nobody is asked to review."""
 
     namespace: str
     environment: str
@@ -24,6 +24,7 @@ class Source:
     variant: str
     state_machine_arn: str
     period_s: int
+    low_confidence_fails: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +61,8 @@ def read(cloudwatch: CloudWatch, source: Source, start: datetime, end: datetime)
     return Traffic(
         invoked=counts["invoked"],
         accepted=counts["decided"] - counts["review"],
-        review=counts["review"],
+        # Below the threshold an execution may be set to fail: it is counted there.
+        review=0 if source.low_confidence_fails else counts["review"],
         rejected=counts["rejected_by_serialize"] + counts["rejected_by_infer"],
         failed=counts["failed"] + counts["timed_out"],
     )

@@ -7,6 +7,7 @@ message where it is not. Durations and sizes are in measured.json, each from a c
 
 import json
 import math
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -70,6 +71,7 @@ _FREE = {
     "aws_sns_topic_subscription",
 }
 
+_DAILY = re.compile(r"cron\((\d+) (\d+) \* \* \? \*\)")  # minute and hour
 _HERE = Path(__file__).parent
 
 
@@ -192,13 +194,14 @@ Counted = tuple[str, str, str, float, bool]
 
 def _idle(resources: Sequence[Resource], assumptions: Assumptions) -> Iterator[Counted]:
     of_type = _by_type(resources)
-    instances = assumptions.instances
     for target in of_type.get("aws_appautoscaling_target", []):
-        least = int(target.values.get("min_capacity") or 0)
-        count = least if instances is None else max(instances, least)
         name = f"hosting {assumptions.instance_type}"
-        what = f"endpoint, {count} x {assumptions.instance_type}"
-        yield "SageMaker", what, name, count * HOURS_A_MONTH, True
+        day, night, share = _instances(target, of_type, assumptions.instances or 0)
+        what = f"endpoint, {day} x {assumptions.instance_type}" + (
+            f", {night} at night" if night != day else ""
+        )
+        hours = HOURS_A_MONTH * (day * (1 - share) + night * share)
+        yield "SageMaker", what, name, hours, True
     alarms = len(of_type.get("aws_cloudwatch_metric_alarm", []))
     yield "CloudWatch", f"{alarms} alarms", "cloudwatch alarm", alarms, True
     composite = len(of_type.get("aws_cloudwatch_composite_alarm", []))
@@ -212,6 +215,32 @@ def _idle(resources: Sequence[Resource], assumptions: Assumptions) -> Iterator[C
         yield "Lambda", "monitor, hourly", "lambda arm64", hourly, True
     keys = len(of_type.get("aws_kms_key", []))
     yield "KMS", "key", "kms key", keys, True
+
+
+def _instances(
+    target: Resource, of_type: Mapping[str, Sequence[Resource]], serving: int
+) -> tuple[int, int, float]:
+    """Instances by day and at night, and the night's share of the hours; at least those `serving`.
+
+    What is scheduled counts, and not the target's own minimum: that is the night's while one lasts.
+    A schedule that is not the same every day counts as days alone.
+    """
+    actions = {
+        str(item.values.get("name")).rpartition("-")[2]: item.values
+        for item in of_type.get("aws_appautoscaling_scheduled_action", [])
+    }
+    day = max(serving, int(target.values.get("min_capacity") or 0))
+    if not {"day", "night"} <= actions.keys():
+        return day, day, 0.0
+    day, night = (
+        max(serving, int(actions[name]["scalable_target_action"][0]["min_capacity"]))
+        for name in ("day", "night")
+    )
+    begin, end = (_DAILY.fullmatch(actions[name]["schedule"]) for name in ("night", "day"))
+    if not begin or not end:
+        return day, day, 0.0
+    hours = [int(found[2]) + int(found[1]) / 60 for found in (begin, end)]
+    return day, night, (hours[1] - hours[0]) % 24 / 24
 
 
 def _for_pictures(resources: Sequence[Resource], assumptions: Assumptions) -> Iterator[Counted]:
@@ -233,6 +262,9 @@ def _for_pictures(resources: Sequence[Resource], assumptions: Assumptions) -> It
     yield "SQS", "cases for a person, sent, received, deleted", "sqs request", 3 * others, False
     stored = found["decision_bytes"] * n * DECISIONS_KEPT_DAYS / DAYS_A_MONTH / 1e9
     yield "DynamoDB", "decisions kept", "dynamodb storage", stored, False
+    if _is_recoverable(resources):
+        name = "dynamodb point-in-time recovery"
+        yield "DynamoDB", "decisions kept as they were at any second", name, stored, False
     yield "S3", "uploads written", "s3 put", n, False
     yield "S3", "reading uploads", "s3 get", n, False
     yield "S3", "capture files", "s3 put", n / RECORDS_A_CAPTURE_FILE, False
@@ -309,6 +341,15 @@ def resources_of(module: Mapping[str, Any]) -> list[Resource]:
     for child in module.get("child_modules", []):
         found += resources_of(child)
     return found
+
+
+def _is_recoverable(resources: Sequence[Resource]) -> bool:
+    """Whether the table can be had back as it was: that is paid by its size."""
+    return any(
+        recovery.get("enabled")
+        for table in _by_type(resources).get("aws_dynamodb_table", [])
+        for recovery in table.values.get("point_in_time_recovery") or []
+    )
 
 
 def _by_type(resources: Sequence[Resource]) -> dict[str, list[Resource]]:

@@ -24,9 +24,11 @@ _SAFEGUARDS = {
     "aws_sns_topic_subscription",
 }
 _PROTECTING = {
+    "dead_letter_config",
     "deletion_protection_enabled",
     "deletion_window_in_days",
     "enable_key_rotation",
+    "is_enabled",
     "kms_key_arn",
     "kms_key_id",
     "kms_master_key_id",

@@ -8,9 +8,11 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 _BUT = "everything but "
-# Conditions as they are written here that leave a stranger outside.
+# Conditions as they are written here that leave a stranger outside. (aws:ResourceAccount, which is
+# the owner's own, does not.)
 _BOUND = re.compile(
-    r'"(String|Arn)(Equals|Like)": \{[^{}]*"(aws:\w*Account|aws:SourceArn|kms:CallerAccount)"'
+    r'"(String|Arn)(Equals|Like)": \{[^{}]*'
+    r'"(aws:(Source|Principal)Account|aws:SourceArn|kms:CallerAccount)": (?!\[?"\*")'
 )
 
 

@@ -52,6 +52,7 @@ _NOT_READ = re.compile(
 )
 _SCALES = "aws_appautoscaling_policy"  # such a policy grants nothing
 _GRANTING = ("access_policies", "access_policy", "acl", "grant", "policy", "resource_policy")
+_ACTS_AS = ("execution_role_arn", "role", "role_arn")  # whose rights something has
 _OF_A_ROLE = ("inline_policy", "managed_policy_arns", "permissions_boundary")
 # Where a policy names what it is for, when that is a resource of its own.
 _OWNERS = {
@@ -60,6 +61,7 @@ _OWNERS = {
     "aws_s3_bucket_policy": ("bucket", "aws_s3_bucket"),
 }
 _NAMES = ("bucket", "function_name", "name")
+KNOWN_LATER = "known after apply"
 
 
 @dataclass(frozen=True)
@@ -148,7 +150,7 @@ def _hidden(change: Change) -> str:
     name = POLICIES.get(change.type)
     if name in change.sensitive:
         return "marked as sensitive"
-    return "known after apply" if name in change.unknown else ""
+    return KNOWN_LATER if name in change.unknown else ""
 
 
 def _not_read(change: Change) -> str:
@@ -172,6 +174,8 @@ def _not_read(change: Change) -> str:
         for name in _GRANTING
         if name in change.attributes and (is_kept or change.after.get(name))
     ]
+    if change.action != "add":
+        names += [name for name in _ACTS_AS if name in change.attributes]
     return f"{', '.join(names)} differs" if names else ""
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from scripts.cost.estimate import Assumptions, Estimate, monthly, price_region, resources_of
 from scripts.review.changes import Change, changed_outputs, changes, drifted
 from scripts.review.dangers import HOLDS_DATA, loses_data, losses, touches_safeguard
-from scripts.review.policies import Difference, differences
+from scripts.review.policies import KNOWN_LATER, Difference, differences
 from scripts.review.wording import BRIEFLY, code, plain, some
 
 MUCH_MORE = 0.5  # a rise of the monthly cost by this share is told first
@@ -80,7 +80,11 @@ class Review:
     @property
     def _unread(self) -> list[Difference]:
         """What is new and only known after apply comes with every new thing: it says little."""
-        return [one for one in self.policies if one.to_read and not one.is_new]
+        return [
+            one
+            for one in self.policies
+            if one.to_read and not (one.is_new and one.to_read.endswith(KNOWN_LATER))
+        ]
 
     def cost_in_words(self) -> str:
         """Before and after, and what that rests on."""

@@ -90,6 +90,7 @@ run "functions_get_their_own_role_settings_package_and_log_group" {
       ENDPOINT_VARIANT        = "AllTraffic"
       STATE_MACHINE_ARN       = "arn:aws:states:us-east-1:123456789012:stateMachine:classify"
       METRIC_PERIOD_S         = "60"
+      LOW_CONFIDENCE_ACTION   = "review"
       METRIC_NAMESPACE        = "scones"
       ENVIRONMENT             = "test"
     })

@@ -44,6 +44,7 @@ ENVIRONMENT: Mapping[str, str] = {
     "ENDPOINT_VARIANT": "AllTraffic",
     "STATE_MACHINE_ARN": "arn:aws:states:us-east-1:000000000000:stateMachine:classify",
     "METRIC_PERIOD_S": "60",
+    "LOW_CONFIDENCE_ACTION": "review",
     "METRIC_NAMESPACE": "scones",
     "ENVIRONMENT": "benchmark",
     "PYTHONPATH": str(ROOT),

@@ -45,11 +45,12 @@ locals {
       layers      = ["common", "numpy"]
       memory_mb   = 512
       environment = merge(local.metrics, {
-        ARTIFACTS_BUCKET  = var.artifacts_bucket
-        ENDPOINT_NAME     = var.endpoint_name
-        ENDPOINT_VARIANT  = var.endpoint_variant
-        STATE_MACHINE_ARN = var.state_machine_arn
-        METRIC_PERIOD_S   = tostring(var.metric_period_s)
+        ARTIFACTS_BUCKET      = var.artifacts_bucket
+        ENDPOINT_NAME         = var.endpoint_name
+        ENDPOINT_VARIANT      = var.endpoint_variant
+        STATE_MACHINE_ARN     = var.state_machine_arn
+        METRIC_PERIOD_S       = tostring(var.metric_period_s)
+        LOW_CONFIDENCE_ACTION = var.low_confidence_action
       })
     }
   }

@@ -38,6 +38,10 @@ def test_the_settings_say_whose_metrics_are_read(environment: dict[str, str]) ->
     assert load_source(environment) == expected
 
 
+def test_the_settings_say_whether_low_confidence_fails(environment: dict[str, str]) -> None:
+    assert load_source({**environment, "LOW_CONFIDENCE_ACTION": "fail"}).low_confidence_fails
+
+
 @pytest.mark.parametrize("period", ["", "0", "3601", "a minute"])
 def test_a_wrong_period_is_named(environment: dict[str, str], period: str) -> None:
     with pytest.raises(InvalidSettings, match="METRIC_PERIOD_S"):

@@ -1,6 +1,7 @@
 """Counts of a window, from metrics as CloudWatch keeps them."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -50,6 +51,14 @@ def test_outcomes_are_counted_from_the_functions_and_the_workflows_metrics(aws: 
     publish(aws, "AWS/States", "ExecutionsTimedOut", [1], StateMachineArn=MACHINE)
     found = read(aws("cloudwatch"), SOURCE, START, END)
     assert found == Traffic(invoked=4, accepted=3, review=1, rejected=3, failed=3)
+
+
+def test_where_low_confidence_fails_nobody_is_asked_to_review(aws: Aws) -> None:
+    publish(aws, "scones", "LowConfidence", [0, 1, 0], Environment="test", service="filter")
+    publish(aws, "AWS/States", "ExecutionsFailed", [1], StateMachineArn=MACHINE)
+    source = replace(SOURCE, low_confidence_fails=True)
+    found = read(aws("cloudwatch"), source, START, END)
+    assert (found.accepted, found.review, found.failed) == (2, 0, 1)
 
 
 def test_what_belongs_to_others_or_to_another_time_does_not_count(aws: Aws) -> None:

@@ -210,3 +210,66 @@ def test_every_kind_of_resource_in_the_configuration_is_counted_or_known_to_be_f
 def test_an_instance_without_a_price_is_named_with_those_that_have_one():
     with pytest.raises(UserError, match=r"ml\.x1.*It has: ml\.m5\.large"):
         wording.check_instance_type("ml.x1")
+
+
+def nights(begin, end="cron(0 5 * * ? *)", minimum="1"):
+    """Scheduled actions as Terraform's state has them."""
+    return [
+        Resource(
+            "aws_appautoscaling_scheduled_action",
+            f"s.{name}",
+            {
+                "name": f"scones-dev-{name}",
+                "schedule": schedule,
+                "scalable_target_action": [{"min_capacity": least, "max_capacity": "4"}],
+            },
+        )
+        for name, schedule, least in (("night", begin, minimum), ("day", end, "2"))
+    ]
+
+
+@pytest.mark.parametrize(
+    ("scheduled", "instances", "what", "hours"),
+    [
+        (
+            nights("cron(0 20 * * ? *)"),
+            None,
+            "2 x ml.m5.large, 1 at night",
+            730 * (15 * 2 + 9) / 24,
+        ),
+        (nights("cron(30 4 * * ? *)"), None, "2 x ml.m5.large, 1 at night", 730 * (2 - 0.5 / 24)),
+        (nights("cron(0 20 * * ? *)", minimum="4"), None, "2 x ml.m5.large, 4 at night", 2007.5),
+        (nights("cron(0 20 ? * MON-FRI *)"), None, "2 x ml.m5.large", 730 * 2),
+        (nights("cron(0 20 * * ? *)"), 3, "3 x ml.m5.large", 730 * 3),
+    ],
+)
+def test_nights_have_instances_of_their_own(scheduled, instances, what, hours):
+    found = line(monthly([*ALL, *scheduled], Assumptions(instances=instances)), "endpoint")
+    assert (found.what, found.quantity) == (f"endpoint, {what}", pytest.approx(hours))
+
+
+def test_an_estimate_made_at_night_is_that_of_the_day():
+    by_night = [
+        Resource(one.type, one.address, {"min_capacity": 1, "max_capacity": 4})
+        if one.type == "aws_appautoscaling_target"
+        else one
+        for one in ALL
+    ]
+    scheduled = nights("cron(0 20 * * ? *)")
+    made = [monthly([*some, *scheduled], MONTH).monthly for some in (ALL, by_night)]
+    assert made[0] == made[1]
+
+
+@pytest.mark.parametrize("is_enabled", [True, False])
+def test_a_table_that_can_be_had_back_costs_by_its_size(is_enabled):
+    table = {
+        "billing_mode": "PAY_PER_REQUEST",
+        "point_in_time_recovery": [{"enabled": is_enabled}],
+    }
+    found = monthly([*ALL, Resource("aws_dynamodb_table", "t", table)], MONTH)
+    kept = [one.monthly for one in found.lines if one.what.startswith("decisions kept")]
+    gb = 900 * 1e6 * 365 / 30.4 / 1e9
+    assert sum(kept) == pytest.approx(gb * (0.45 if is_enabled else 0.25))
+    assert estimate.beyond_hosting(found) == pytest.approx(
+        estimate.beyond_hosting(monthly(ALL, MONTH))
+    )

@@ -119,6 +119,37 @@ def test_everybody_of_one_account_is_not_everybody_but_everybody_else_is():
         assert one.gravity == gravity
 
 
+@pytest.mark.parametrize(
+    ("condition", "is_bound"),
+    [
+        ({"StringEquals": {"aws:SourceAccount": "123456789012"}}, True),
+        ({"ArnLike": {"aws:SourceArn": "arn:aws:s3:::b"}}, True),
+        ({"StringEquals": {"aws:ResourceAccount": "123456789012"}}, False),
+        ({"ArnLike": {"aws:SourceArn": "*"}}, False),
+        ({"ArnLike": {"aws:SourceArn": ["*"]}}, False),
+    ],
+)
+def test_a_condition_that_every_stranger_meets_binds_nobody(condition, is_bound):
+    public = policy(allow("s3:GetObject", "b/x", Principal="*", Condition=condition))
+    (one,) = found(change("aws_s3_bucket_policy.p", ["update"], policy(), public))
+    assert (one.gravity > 0) == is_bound
+
+
+@pytest.mark.parametrize(
+    ("address", "attribute"),
+    [
+        ("aws_lambda_function.f", "role"),
+        ("aws_sfn_state_machine.m", "role_arn"),
+        ("aws_cloudwatch_event_target.t", "role_arn"),
+        ("aws_sagemaker_model.m", "execution_role_arn"),
+    ],
+)
+def test_another_role_is_to_be_read(address, attribute):
+    (one,) = found(change(address, ["update"], {attribute: "filter"}, {attribute: "admin"}))
+    assert one.to_read == f"{attribute} differs"
+    assert found(change(address, ["create"], None, {attribute: "admin"})) == []
+
+
 def test_in_a_keys_own_policy_everything_is_the_key():
     (one,) = found(change("aws_kms_key.k", ["update"], policy(), policy(allow("kms:Sign", "*"))))
     assert (one.wider, one.gravity) == (("whoever has it may kms:Sign on this key",), 1)

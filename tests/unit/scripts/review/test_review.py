@@ -145,6 +145,8 @@ def test_an_alarm_that_would_look_away_is_told():
         ("aws_dynamodb_table", {"deletion_protection_enabled": True}, {}),
         ("aws_s3_bucket_public_access_block", {"block_public_acls": True}, {}),
         ("aws_s3_bucket", {"force_destroy": False}, {"force_destroy": True}),
+        ("aws_kms_key", {"is_enabled": True}, {"is_enabled": False}),
+        ("aws_cloudwatch_event_target", {"dead_letter_config": [{"arn": "q"}]}, {}),
     ],
 )
 def test_protection_that_would_be_weaker_is_told(kind, before, after):
@@ -195,6 +197,13 @@ def test_the_first_deployment_is_not_an_alarm_but_what_it_lets_everybody_do_is()
     assert not told(found, "Wider")
     assert told(found, "New, for everything or everybody", "aws_iam_role_policy.wild", "s3:*")
     assert told(found, "New, with policies of their own", "aws_iam_role_policy.tame")
+
+
+@pytest.mark.parametrize("rights", ["managed_policy_arns", "inline_policy"])
+def test_what_a_new_role_has_besides_is_to_be_looked_at(rights):
+    made = {"name": "n", "assume_role_policy": "{}", rights: ["anything"]}
+    found = judged(change("aws_iam_role.n", ["create"], None, made))
+    assert told(found, "Look there yourself", "aws_iam_role.n", rights)
 
 
 def test_a_policy_that_is_not_told_is_named():
