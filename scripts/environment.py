@@ -26,6 +26,9 @@ LOCAL = "local"
 LOCAL_CLOUD = Path(os.environ.get("SCONES_LOCAL_CLOUD") or ROOT / ".local" / "cloud").absolute()
 LOCAL_CLOUD_FILE = LOCAL_CLOUD / "cloud.json"
 DEFAULT_REGION = "us-east-1"
+# Between two looks at what SageMaker does: an account's looks are limited, and shared by all in it.
+POLL_S, LOCAL_POLL_S = 10.0, 0.2
+_ATTEMPTS = 8  # at a call that AWS throttles, where the caller says nothing else
 
 # The second form is an older one, which Terraform's S3 backend and AWS provider still read.
 _OVERRIDE = re.compile(r"AWS_ENDPOINT_URL(_\w+)?|(TF_)?AWS_(DYNAMODB|IAM|S3|STS)_ENDPOINT")
@@ -64,6 +67,19 @@ class Environment:
         return f"invoke {words}" if self.is_local else f"invoke {words} --env {self.name}"
 
     @property
+    def poll_s(self) -> float:
+        """Seconds between two looks at something that takes its time."""
+        return LOCAL_POLL_S if self.is_local else POLL_S
+
+    @property
+    def tags(self) -> list[dict[str, str]]:
+        """What the bill and the budget know it by; Terraform's default tags are the same."""
+        return [
+            {"Key": "Project", "Value": self.project},
+            {"Key": "Environment", "Value": self.name},
+        ]
+
+    @property
     def var_file(self) -> Path:
         return TERRAFORM / "environments" / f"{self.name}.tfvars"
 
@@ -81,6 +97,8 @@ class Environment:
             # StartSyncExecution would otherwise look up sync-127.0.0.1.
             options["inject_host_prefix"] = False
             options["s3"] = {"addressing_style": "path"}
+        else:
+            options.setdefault("retries", {"mode": "standard", "total_max_attempts": _ATTEMPTS})
         config = Config(region_name=self.region, **options)
         with _CREATING_A_CLIENT:  # clients may be shared between threads, their session may not
             return boto3.client(service, config=config)

@@ -261,12 +261,18 @@ def _remove(environment: Environment, step: Step) -> int:
     outputs = terraform.outputs(workspace)
     step.say("endpoint and models")
     removal.remove_models(environment, step.say)
-    for name in ("uploads_bucket", "artifacts_bucket"):
-        if name in outputs:
-            removal.empty_bucket(environment, outputs[name], step.say)
-    return terraform.destroy(
-        workspace, None, lambda done, total, kind: step.progress(done, total, kind)
-    )
+    buckets = [outputs[n] for n in ("uploads_bucket", "artifacts_bucket") if n in outputs]
+    for name in buckets:
+        removal.empty_bucket(environment, name, step.say)
+    try:
+        return terraform.destroy(workspace, None, step.progress)
+    except UserError as error:
+        if "BucketNotEmpty" not in str(error):
+            raise
+    # A late capture, or the monitor's record: with what Terraform has removed, nothing writes now.
+    for name in buckets:
+        removal.empty_bucket(environment, name, step.say)
+    return terraform.destroy(workspace, None, step.progress)
 
 
 def _show_left(environment: Environment, screen: Screen) -> None:

@@ -132,6 +132,7 @@ def aws(no_account: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Aws]:
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.setenv(name, "testing")
     monkeypatch.setenv("AWS_DEFAULT_REGION", REGION)
+    monkeypatch.setattr("scripts.environment.POLL_S", 0.0)  # nothing takes its time here
     monkeypatch.setattr(boto3, "DEFAULT_SESSION", _session())
     monkeypatch.setattr(JSONFileLoader, "load_file", lambda _self, path: _load_file(path))
     state = Aws()

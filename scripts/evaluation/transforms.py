@@ -1,5 +1,6 @@
 """A model's answers for the pictures of a data set: SageMaker's batch transform jobs."""
 
+import contextlib
 import re
 import time
 from collections import Counter
@@ -8,6 +9,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
+
+from botocore.exceptions import BotoCoreError, ClientError
 
 from lambdas.common import scores
 from lambdas.common.errors import BadScores
@@ -21,7 +24,6 @@ INSTANCE_TYPE = "ml.m5.large"
 CONTENT_TYPE, ACCEPT = "application/x-image", "application/json"
 CONCURRENT_REQUESTS = 4
 MAX_PAYLOAD_MB = 25  # of 1,048,576 bytes: the largest picture. AWS allows 100 for all requests
-POLL_S = 0.5
 
 _WRAPPED = re.compile(rb'\s*\{\s*"prediction"\s*:\s*(\[[^\[\]]*\])\s*\}\s*')
 
@@ -52,15 +54,18 @@ def predict(
     running: list[str] = []
     try:
         for transform in transforms:
-            _start(sagemaker, environment, bucket, model, transform)
-            running.append(transform.job)
+            job = _under_way(sagemaker, bucket, transform)
+            if job is None:
+                _start(sagemaker, environment, bucket, model, transform)
+            running.append(job or transform.job)
             say(f"predicting {len(transform.paths)} {transform.part} pictures")
         while running:
-            _await(sagemaker, running[0])
+            _await(environment, running[0])
             running.pop(0)
-    except KeyboardInterrupt:  # the person stopped waiting; AWS would go on, and bill it
+    except BaseException:  # nobody waits any more; AWS would go on, and bill it
         for job in running:
-            sagemaker.stop_transform_job(TransformJobName=job)
+            with contextlib.suppress(BotoCoreError, ClientError):
+                sagemaker.stop_transform_job(TransformJobName=job)
         raise
     return {
         transform.part: _read_predictions(bucket, transform.output, transform.paths, model.labels)
@@ -70,9 +75,13 @@ def predict(
 
 @dataclass(frozen=True)
 class _Transform:
-    """A transform job over one part: its manifest's key, the pictures in it, where answers go."""
+    """A transform job over one part: its manifest's key, the pictures in it, where answers go.
+
+    `prefix` is what the names of all jobs of this model and part begin with.
+    """
 
     part: str
+    prefix: str
     job: str
     manifest: str
     paths: Sequence[str]
@@ -85,9 +94,21 @@ def _plan_transform(model: Model, dataset_id: str, part: str, paths: Sequence[st
         raise UserError(
             f"{model.name} does not know {', '.join(sorted(unknown))} of the data set {dataset_id}."
         )
-    job = f"{model.name[:39]}-{part}-{datetime.now(UTC):%y%m%d%H%M%S}"  # at most 63 characters
+    prefix = f"{model.name[:39]}-{part}-"
+    job = f"{prefix}{datetime.now(UTC):%y%m%d%H%M%S}"  # at most 63 characters
     output = f"{TRANSFORMS}/{model.name}/{dataset_id}/{part}"
-    return _Transform(part, job, manifest_key(dataset_id, part), paths, output)
+    return _Transform(part, prefix, job, manifest_key(dataset_id, part), paths, output)
+
+
+def _under_way(sagemaker: Any, bucket: Bucket, transform: _Transform) -> str | None:
+    """A job with the same output that an evaluation left behind which was killed."""
+    listed = sagemaker.list_transform_jobs(NameContains=transform.prefix, StatusEquals="InProgress")
+    for item in listed["TransformJobSummaries"]:
+        name = str(item["TransformJobName"])
+        found = sagemaker.describe_transform_job(TransformJobName=name)
+        if found["TransformOutput"]["S3OutputPath"] == bucket.uri(transform.output):
+            return name
+    return None
 
 
 def _start(
@@ -114,11 +135,12 @@ def _start(
             "AssembleWith": "None",
         },
         TransformResources={"InstanceType": INSTANCE_TYPE, "InstanceCount": 1},
-        Tags=[{"Key": "Project", "Value": environment.project}],
+        Tags=environment.tags,
     )
 
 
-def _await(sagemaker: Any, job: str) -> None:
+def _await(environment: Environment, job: str) -> None:
+    sagemaker = environment.client("sagemaker")
     while True:
         found = sagemaker.describe_transform_job(TransformJobName=job)
         status = found["TransformJobStatus"]
@@ -127,7 +149,7 @@ def _await(sagemaker: Any, job: str) -> None:
         if status in ("Failed", "Stopped"):
             reason = " ".join(found.get("FailureReason", "no reason was given").split())
             raise UserError(f"Transform job {job} ended as {status}: {reason}")
-        time.sleep(POLL_S)
+        time.sleep(environment.poll_s)
 
 
 def _read_predictions(

@@ -31,7 +31,6 @@ _BY_THE_MONTH = {
     "dashboard": "cloudwatch dashboard",
     "key": "kms key",
 }
-POLL_S = 0.2
 _RUNNING = ("InProgress", "Stopping")
 _DELETE_AT_ONCE = 1000  # DeleteObjects' limit
 # DeleteObjects sends keys as XML 1.0, which cannot hold these: S3 refuses the whole request.
@@ -44,23 +43,25 @@ def remove_models(environment: Environment, say: Say) -> None:
     prefix = environment.prefix
     if endpoint.status(sagemaker, prefix) is not None:
         say("endpoint")
-        _await(lambda: endpoint.status(sagemaker, prefix) not in endpoint.CHANGING)
+        _await(environment, lambda: endpoint.status(sagemaker, prefix) not in endpoint.CHANGING)
         if endpoint.status(sagemaker, prefix) is not None:  # else it was being deleted already
             sagemaker.delete_endpoint(EndpointName=prefix)
-            _await(lambda: endpoint.status(sagemaker, prefix) is None)
+            _await(environment, lambda: endpoint.status(sagemaker, prefix) is None)
     for name in _names(sagemaker, "endpoint_configs", "EndpointConfig", prefix):
         say("endpoint configurations")
         sagemaker.delete_endpoint_config(EndpointConfigName=name)
     for name in _names(sagemaker, "transform_jobs", "TransformJob", prefix, "InProgress"):
         say("transform jobs")
-        sagemaker.stop_transform_job(TransformJobName=name)
+        _stop(sagemaker.stop_transform_job, TransformJobName=name)
     for name in _names(sagemaker, "training_jobs", "TrainingJob", prefix, "InProgress"):
         say("training jobs")
-        sagemaker.stop_training_job(TrainingJobName=name)
+        _stop(sagemaker.stop_training_job, TrainingJobName=name)
     for name in _names(sagemaker, "training_jobs", "TrainingJob", prefix):
         say("training jobs")
-        _await(partial(_has_ended, sagemaker, name))
+        _await(environment, partial(_has_ended, sagemaker, name))
         sagemaker.delete_training_job(TrainingJobName=name)
+    # What they still write would be left in a bucket.
+    _await(environment, lambda: not _running_transforms(sagemaker, prefix))
     for name in _names(sagemaker, "models", "Model", prefix):
         say("models")
         sagemaker.delete_model(ModelName=name)
@@ -159,7 +160,7 @@ def _remaining(environment: Environment) -> Iterator[tuple[str, str]]:
     ]
     for name in _names(sagemaker, "training_jobs", "TrainingJob", prefix):
         yield "running TrainingJob" if name in running else "TrainingJob", name
-    for name in _names(sagemaker, "transform_jobs", "TransformJob", prefix, "InProgress"):
+    for name in _running_transforms(sagemaker, prefix):
         yield "running TransformJob", name
     for name in registry.names(environment):
         yield "ModelPackage", name
@@ -254,7 +255,13 @@ def _names(
     arguments = {"NameContains": prefix, **({"StatusEquals": status} if status else {})}
     pages = sagemaker.get_paginator(f"list_{operation}").paginate(**arguments)
     member = f"{kind}Summaries" if kind.endswith("Job") else f"{kind}s"
-    names = [item[f"{kind}Name"] for page in pages for item in page[member]]
+    # What is being deleted is gone in a moment, and cannot be deleted again.
+    names = [
+        item[f"{kind}Name"]
+        for page in pages
+        for item in page[member]
+        if not (kind == "TrainingJob" and item["TrainingJobStatus"] == "Deleting")
+    ]
     return [name for name in names if name == prefix or name.startswith(f"{prefix}-")]
 
 
@@ -284,6 +291,23 @@ def _has_ended(sagemaker: Any, training_job: str) -> bool:
     return found["TrainingJobStatus"] not in _RUNNING
 
 
-def _await(condition: Callable[[], bool]) -> None:
+def _running_transforms(sagemaker: Any, prefix: str) -> list[str]:
+    return [
+        name
+        for status in _RUNNING
+        for name in _names(sagemaker, "transform_jobs", "TransformJob", prefix, status)
+    ]
+
+
+def _stop(stop: Callable[..., Any], **job: str) -> None:
+    """Ask a job to stop. One that has ended since it was listed cannot, and need not."""
+    try:
+        stop(**job)
+    except ClientError as error:
+        if error.response["Error"]["Code"] != "ValidationException":
+            raise
+
+
+def _await(environment: Environment, condition: Callable[[], bool]) -> None:
     while not condition():
-        time.sleep(POLL_S)
+        time.sleep(environment.poll_s)

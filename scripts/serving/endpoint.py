@@ -22,10 +22,11 @@ INSTANCE_TYPE = "ml.m5.large"
 INSTANCE_COUNT = 2  # with one, an update cannot be a canary, and a failure is an outage
 CAPTURE_PERCENTAGE = 100
 VARIANT = "AllTraffic"  # terraform's endpoint_variant: what alarms and dashboard look at
-POLL_S = 0.2
 CHANGING = ("Creating", "Updating", "SystemUpdating", "RollingBack", "Deleting")
 _AT_FIRST = (INSTANCE_TYPE, CAPTURE_PERCENTAGE)
-_BEYOND_REPAIR = ("Failed", "OutOfService", "UpdateRollbackFailed")  # can only be deleted
+_BEYOND_REPAIR = ("Failed", "OutOfService")  # can only be deleted
+# After a rollback that failed, a mix of both fleets serves, until it is updated again.
+_FAILED = (*_BEYOND_REPAIR, "UpdateRollbackFailed")
 # The smallest valid picture: one grey pixel, as PNG.
 SMOKE_TEST_PNG = bytes.fromhex(
     "89504e470d0a1a0a0000000d49484452000000010000000108000000003a7e9b550000000a49444154"
@@ -85,19 +86,20 @@ def deploy(
     sagemaker, name = environment.client("sagemaker"), environment.prefix
     fleet, config = fleet or Fleet(), config or new_config_name(environment)
     created_at = (_describe_config(sagemaker, config) or {}).get("CreationTime")
-    at_rest = _at_rest(sagemaker, name, config, say)
+    at_rest = _at_rest(environment, config, say)
     before = _config_before(sagemaker, bucket, at_rest)
-    found = _without_failed(sagemaker, name, at_rest, say)
+    found = _without_failed(environment, at_rest, say)
     if created_at is None:
         _create_config(environment, bucket, model, config, fleet, before, _instances(at_rest))
     if found is None:
-        sagemaker.create_endpoint(EndpointName=name, EndpointConfigName=config)
-        say("creating")
+        _create(environment, config, say)
     elif found["EndpointConfigName"] != config:
         if created_at and found.get("FailureReason") and found["LastModifiedTime"] > created_at:
             raise _rolled_back(found)
+        if before and fleet.instance_type not in (None, _type_and_capture(before)[0]):
+            _scale_no_more(environment, say)
         _update(environment, config, rollout, fleet, _instances(found), say)
-    _await_in_service(sagemaker, name, config, say)
+    _await_in_service(environment, config, say)
     _smoke_test(environment, name, model.labels)
     _, percentage = _type_and_capture(sagemaker.describe_endpoint_config(EndpointConfigName=config))
     return Deployment(
@@ -142,11 +144,31 @@ def _create_config(
             }
         ],
         DataCaptureConfig=capture_config(bucket, percentage),
-        Tags=[
-            {"Key": "Project", "Value": environment.project},
-            {"Key": "Environment", "Value": environment.name},
-        ],
+        Tags=environment.tags,
     )
+    while _describe_config(sagemaker, config) is None:  # AWS's advice: it may not be there yet
+        time.sleep(environment.poll_s)
+
+
+def _create(environment: Environment, config: str, say: Say) -> None:
+    environment.client("sagemaker").create_endpoint(
+        EndpointName=environment.prefix, EndpointConfigName=config, Tags=environment.tags
+    )
+    say("creating")
+
+
+def _scale_no_more(environment: Environment, say: Say) -> None:
+    """SageMaker refuses another type of instance for what is scaled. Applying scales it again."""
+    scaling = environment.client("application-autoscaling")
+    variant = f"endpoint/{environment.prefix}/variant/{VARIANT}"
+    found = scaling.describe_scalable_targets(ServiceNamespace="sagemaker", ResourceIds=[variant])
+    for target in found["ScalableTargets"]:
+        scaling.deregister_scalable_target(
+            ServiceNamespace="sagemaker",
+            ResourceId=variant,
+            ScalableDimension=target["ScalableDimension"],
+        )
+        say("its instances are scaled again when Terraform is applied")
 
 
 def _config_before(
@@ -228,29 +250,24 @@ def is_taking_over(environment: Environment) -> bool:
 def served_model(environment: Environment, say: Say) -> str | None:
     """The model that serves once the endpoint changes no more; None when there is none."""
     sagemaker = environment.client("sagemaker")
-    found = _at_rest(sagemaker, environment.prefix, None, say)
+    found = _at_rest(environment, None, say)
     served = found and _describe_config(sagemaker, found["EndpointConfigName"])
     return str(served["ProductionVariants"][0]["ModelName"]) if served else None
 
 
 def stop(environment: Environment, config: str, say: Say) -> None:
     """Delete the endpoint, once it changes no more; its configuration stays."""
-    sagemaker, name = environment.client("sagemaker"), environment.prefix
-    if _settled(sagemaker, name, config, say):
+    if _settled(environment, config, say):
         say("deleting")
-        sagemaker.delete_endpoint(EndpointName=name)
-        while _describe(sagemaker, name):
-            time.sleep(POLL_S)
+        _delete(environment)
 
 
 def start(environment: Environment, config: str, labels: Sequence[str], say: Say) -> None:
     """Create the endpoint from a configuration that is there, and wait until it answers."""
-    sagemaker, name = environment.client("sagemaker"), environment.prefix
-    if _settled(sagemaker, name, config, say) is None:
-        sagemaker.create_endpoint(EndpointName=name, EndpointConfigName=config)
-        say("creating")
-    _await_in_service(sagemaker, name, config, say)
-    _smoke_test(environment, name, labels)
+    if _settled(environment, config, say) is None:
+        _create(environment, config, say)
+    _await_in_service(environment, config, say)
+    _smoke_test(environment, environment.prefix, labels)
 
 
 def status(sagemaker: Any, name: str) -> str | None:
@@ -286,32 +303,38 @@ def _describe_config(sagemaker: Any, config: str) -> dict[str, Any] | None:
     return found
 
 
-def _at_rest(sagemaker: Any, name: str, config: str | None, say: Say) -> dict[str, Any] | None:
+def _at_rest(environment: Environment, config: str | None, say: Say) -> dict[str, Any] | None:
     """The endpoint after any change that is under way; None when there is no such endpoint."""
+    sagemaker, name = environment.client("sagemaker"), environment.prefix
     while (found := _describe(sagemaker, name)) and found["EndpointStatus"] in CHANGING:
         pending = found.get("PendingDeploymentSummary", {}).get("EndpointConfigName")
         what = "this deployment goes on" if pending and pending == config else "waiting"
         say(f"{what}: the endpoint is {found['EndpointStatus']}")
-        time.sleep(POLL_S)
+        time.sleep(environment.poll_s)
     return found
 
 
-def _settled(sagemaker: Any, name: str, config: str, say: Say) -> dict[str, Any] | None:
+def _settled(environment: Environment, config: str, say: Say) -> dict[str, Any] | None:
     """The endpoint after any change that is under way; None when there is none to update."""
-    return _without_failed(sagemaker, name, _at_rest(sagemaker, name, config, say), say)
+    return _without_failed(environment, _at_rest(environment, config, say), say)
 
 
 def _without_failed(
-    sagemaker: Any, name: str, found: dict[str, Any] | None, say: Say
+    environment: Environment, found: dict[str, Any] | None, say: Say
 ) -> dict[str, Any] | None:
     """The endpoint. One that failed is removed, as SageMaker can do nothing else with it."""
     if found and found["EndpointStatus"] in _BEYOND_REPAIR:
         say(f"removing the endpoint, which is {found['EndpointStatus']}")
-        sagemaker.delete_endpoint(EndpointName=name)
-        while _describe(sagemaker, name):
-            time.sleep(POLL_S)
+        _delete(environment)
         return None
     return found
+
+
+def _delete(environment: Environment) -> None:
+    sagemaker, name = environment.client("sagemaker"), environment.prefix
+    sagemaker.delete_endpoint(EndpointName=name)
+    while _describe(sagemaker, name):
+        time.sleep(environment.poll_s)
 
 
 def _instances(found: dict[str, Any] | None) -> int:
@@ -320,19 +343,19 @@ def _instances(found: dict[str, Any] | None) -> int:
     return sum(int(variant["DesiredInstanceCount"]) for variant in variants)
 
 
-def _await_in_service(sagemaker: Any, name: str, config: str, say: Say) -> None:
-    said = ""
+def _await_in_service(environment: Environment, config: str, say: Say) -> None:
+    sagemaker, name, said = environment.client("sagemaker"), environment.prefix, ""
     while True:
         found = sagemaker.describe_endpoint(EndpointName=name)
         state = found["EndpointStatus"]
         if state == "InService":
             break
-        if state in _BEYOND_REPAIR:
+        if state in _FAILED:
             raise UserError(f"Endpoint {name} is {state}: {_reason(found)}")
         if (stage := _stage(found)) != said:
             say(stage)
             said = stage
-        time.sleep(POLL_S)
+        time.sleep(environment.poll_s)
     if found["EndpointConfigName"] != config:
         raise _rolled_back(found)
 

@@ -91,10 +91,7 @@ def register(environment: Environment, bucket: Bucket, role_arn: str, job: str) 
             ModelName=job,
             ExecutionRoleArn=role_arn,
             PrimaryContainer=made,
-            Tags=[
-                {"Key": "Project", "Value": environment.project},
-                {"Key": "Environment", "Value": environment.name},
-            ],
+            Tags=environment.tags,
         )
     return Model(
         name=job,

@@ -25,7 +25,6 @@ from scripts.serving.models import Model
 
 APPROVED, REJECTED, PENDING = "Approved", "Rejected", "PendingManualApproval"
 COLUMNS = ("Version", "Date", "Algorithm", "Accuracy", "Threshold", "Coverage", "Status", "Live")
-POLL_S = 0.2
 _STATUS_WORDS = {APPROVED: "approved", REJECTED: "rejected", PENDING: "needs a person"}
 _LONGEST_REASON = 1024  # UpdateModelPackage's limit, in characters
 _UNKNOWN = "unknown"
@@ -93,10 +92,7 @@ def _make_group(sagemaker: Any, environment: Environment) -> None:
     sagemaker.create_model_package_group(
         ModelPackageGroupName=environment.prefix,
         ModelPackageGroupDescription=f"The models of {environment.prefix}, one version each.",
-        Tags=[
-            {"Key": "Project", "Value": environment.project},
-            {"Key": "Environment", "Value": environment.name},
-        ],
+        Tags=environment.tags,
     )
 
 
@@ -191,7 +187,7 @@ def remove(environment: Environment, say: Say) -> None:
         say("model versions")
         sagemaker.delete_model_package(ModelPackageName=arn)
     while _arns(sagemaker, group):  # a group that is not empty cannot be deleted
-        time.sleep(POLL_S)
+        time.sleep(environment.poll_s)
     sagemaker.delete_model_package_group(ModelPackageGroupName=group)
 
 

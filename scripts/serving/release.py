@@ -1,7 +1,8 @@
 """A model as a version: judged, and put into service."""
 
+import re
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 from scripts.artifacts import Bucket
 from scripts.console import Screen, Step
@@ -19,6 +20,9 @@ from scripts.serving.models import Model
 from scripts.serving.registry import Version
 from scripts.serving.rollout import BAKE_S, CANARY, LOCAL_BAKE_S, Rollout
 
+UNFINISHED = "deployments/rollout.json"
+# Reasons of AWS that say nothing about the model: it had no instances, or they took too long.
+_NOT_THE_MODELS = re.compile(r"capacity|time[sd]? ?-?out|timeout|exceeded", re.IGNORECASE)
 _STATUS: dict[Decision, str] = {
     "approve": registry.APPROVED,
     "reject": registry.REJECTED,
@@ -90,7 +94,8 @@ def deploy_endpoint(
 ) -> Deployment:
     """Put a version into service and record the deployment.
 
-    `before_record` is called when the version serves, and is not on record yet.
+    `before_record` is called when the version serves, and is not on record yet. `config` names the
+    update, so that one that was begun is not begun again; without it, it is remembered here.
 
     Raises endpoint.RolledBack, after rejecting the version, when the endpoint went back to its
     previous model. Raises UserError for a version that is not approved, unless `override` says why
@@ -107,6 +112,7 @@ def deploy_endpoint(
                 f"The model's labels are {', '.join(model.labels)}; the workflow reads scores as "
                 f"{', '.join(live.labels)} until it is applied again. Use another environment."
             )
+        config = config or _config_of(environment, bucket, model, fleet)
         # Before the first answer, so that the monitor never meets a model that it does not know.
         missing = baseline.freeze(bucket, model, version.number, step.say)
         try:
@@ -120,7 +126,8 @@ def deploy_endpoint(
                 say=step.say,
             )
         except endpoint.RolledBack as error:
-            if "capacity" not in str(error).lower():  # AWS had no instances: not the model's fault
+            _forget(bucket)  # its update has ended: the next try needs another one
+            if not _NOT_THE_MODELS.search(str(error)):
                 registry.decide(environment, version, registry.REJECTED, str(error))
             raise
         if version.status != registry.APPROVED:
@@ -129,11 +136,27 @@ def deploy_endpoint(
         deployed = replace(deployed, version=version.number, override=override)
         before_record()
         deployment.save(bucket, deployed)
+        _forget(bucket)
         what = f"version {version.number}, {registry.algorithm_in_words(version)}"
         step.result = f"{deployed.endpoint_name} in service with {what}"
         if missing:
             step.result += f"; drift cannot be seen without a baseline: {missing}"
         return deployed
+
+
+def _config_of(environment: Environment, bucket: Bucket, model: Model, fleet: Fleet | None) -> str:
+    """The configuration of the update: of one to the same that was killed on its way, the same."""
+    wanted = {"model": model.name, "fleet": asdict(fleet or Fleet())}
+    begun = bucket.read_json(UNFINISHED) or {}
+    config = begun.pop("config", None)
+    if config is None or begun != wanted:
+        config = endpoint.new_config_name(environment)
+        bucket.write_json(UNFINISHED, {**wanted, "config": config})
+    return str(config)
+
+
+def _forget(bucket: Bucket) -> None:
+    bucket.s3.delete_object(Bucket=bucket.name, Key=UNFINISHED)
 
 
 def rollout_of(

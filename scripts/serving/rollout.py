@@ -21,7 +21,7 @@ BAKE_S = 600
 LOCAL_BAKE_S = 30  # longer than the two periods in which a local alarm makes up its mind
 MAX_BAKE_S = 3600
 MAX_ALARMS = 10
-_START_S = 900  # what instances take to start, generously
+_START_S = 1800  # what a fleet takes to start and install what the model needs, generously
 _TIMEOUT_S = (600, 28_800)  # the least and the most that SageMaker takes
 
 
@@ -68,11 +68,12 @@ def deployment_config(rollout: Rollout, instances: int) -> dict[str, Any]:
     config: dict[str, Any]
     if strategy == ROLLING:
         batch = math.ceil(instances / 20)  # at least 5 % of the fleet, at most half of it
+        batches = math.ceil(instances / batch)
         config = {
             "RollingUpdatePolicy": {
                 "MaximumBatchSize": _instances(batch),
                 "WaitIntervalInSeconds": rollout.bake_s,
-                "MaximumExecutionTimeoutInSeconds": _timeout(rollout, math.ceil(instances / batch)),
+                "MaximumExecutionTimeoutInSeconds": _timeout(rollout, batches, starts=batches),
             }
         }
     else:
@@ -89,9 +90,10 @@ def _blue_green(strategy: str, rollout: Rollout, instances: int) -> dict[str, An
         "Type": strategy.upper().replace("-", "_"),
         "WaitIntervalInSeconds": rollout.bake_s,
     }
-    waits = 2  # the first part's, and the old fleet's when everything has moved
+    waits = 2  # when everything has moved, and the old fleet's after that
     if strategy == CANARY:
         routing["CanarySize"] = _instances(1)
+        waits = 3  # the first part's besides
     if strategy == LINEAR:
         step = math.ceil(instances / 10)  # SageMaker takes steps of 10 to 50 %
         routing["LinearStepSize"] = _instances(step)
@@ -107,6 +109,6 @@ def _instances(count: int) -> dict[str, Any]:
     return {"Type": "INSTANCE_COUNT", "Value": count}
 
 
-def _timeout(rollout: Rollout, waits: int) -> int:
+def _timeout(rollout: Rollout, waits: int, starts: int = 1) -> int:
     least, most = _TIMEOUT_S
-    return min(most, max(least, waits * rollout.bake_s + _START_S))
+    return min(most, max(least, waits * rollout.bake_s + starts * _START_S))

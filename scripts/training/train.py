@@ -19,7 +19,6 @@ from scripts.training.job_request import JobRequest
 
 ALGORITHMS = (EFFICIENTNET, BUILTIN) = ("efficientnet", "builtin")
 LOG_GROUP = "/aws/sagemaker/TrainingJobs"
-POLL_S = 1.0
 ENDED = ("Completed", "Failed", "Stopped")
 _QUOTA = re.compile(r"service limit '([^']+)' is (\d+) ")
 
@@ -198,7 +197,7 @@ def _follow(environment: Environment, started: Any, on_line: OnLine) -> None:
             token = _pass_on(logs, job, token, on_line)
             if ended:
                 break
-            time.sleep(POLL_S)
+            time.sleep(environment.poll_s)
     except KeyboardInterrupt:
         environment.client("sagemaker").stop_training_job(TrainingJobName=job)
         raise

@@ -46,7 +46,6 @@ def environment(cloud):
             patch.setenv(name, "test")
         patch.setenv("AWS_DEFAULT_REGION", DEFAULT_REGION)
         patch.setenv("NO_PROXY", "*")
-        patch.setattr(train, "POLL_S", 0.2)
         yield Environment("local", DEFAULT_REGION, "scones", {})
 
 

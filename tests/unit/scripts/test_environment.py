@@ -273,6 +273,19 @@ def test_a_clients_options_reach_its_configuration(aws: Any, dev: Environment) -
     assert client.meta.region_name == "us-east-1"
 
 
+def test_on_aws_a_call_that_is_throttled_is_made_again_unless_it_may_be_made_once(
+    aws: Any, dev: Environment
+) -> None:
+    assert dev.client("s3").meta.config.retries["total_max_attempts"] == 8
+    once = dev.client("s3", retries={"total_max_attempts": 1})
+    assert once.meta.config.retries["total_max_attempts"] == 1
+
+
+def test_sagemaker_is_looked_at_seldom_on_aws_and_often_on_this_machine(dev: Environment) -> None:
+    assert dev.poll_s >= 10
+    assert replace(dev, name="local").poll_s < 1
+
+
 def test_a_local_client_needs_no_name_resolution(
     running_cloud: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -43,9 +43,8 @@ PICTURES = {
 
 
 @pytest.fixture
-def sagemaker(aws: Any, bucket: Bucket, monkeypatch: pytest.MonkeyPatch) -> Any:
+def sagemaker(aws: Any, bucket: Bucket) -> Any:
     """SageMaker, which answers every picture of a transform's manifest at once."""
-    monkeypatch.setattr(transforms, "POLL_S", 0.0)
 
     def transform(request: dict[str, Any]) -> dict[str, Any]:
         output = bucket.key(request["TransformOutput"]["S3OutputPath"])
@@ -57,6 +56,7 @@ def sagemaker(aws: Any, bucket: Bucket, monkeypatch: pytest.MonkeyPatch) -> Any:
 
     aws.answers["CreateTransformJob"] = transform
     aws.answers["DescribeTransformJob"] = {"TransformJobStatus": "Completed"}
+    aws.answers["StopTransformJob"] = {}
     return aws
 
 
@@ -116,6 +116,34 @@ def test_transform_jobs_have_valid_names_of_the_environment_that_differ(
     names = [request["TransformJobName"] for request in sagemaker.made("CreateTransformJob")]
     assert len(set(names)) == 2
     assert all(re.fullmatch(r"scones-dev-[a-z0-9-]{1,52}", name) for name in names)
+
+
+@pytest.mark.parametrize(
+    ("output", "created"), [("", ["validation"]), ("x", ["validation", "test"])]
+)
+def test_a_job_that_a_killed_evaluation_left_running_is_taken_up(
+    sagemaker: Any, bucket: Bucket, dev: Environment, output: str, created: list[str]
+) -> None:
+    _predict(dev, bucket, "test")  # its answers are there
+    left = f"{MODEL.name[:39]}-test-261127120000"
+
+    def listed(request: dict[str, Any]) -> dict[str, Any]:
+        assert request["StatusEquals"] == "InProgress"
+        names = [left] if request["NameContains"] in left else []
+        return {"TransformJobSummaries": [{"TransformJobName": name} for name in names]}
+
+    uri = f"{bucket.uri(f'transforms/{MODEL.name}/0123456789ab/test')}{output}"
+    sagemaker.answers["ListTransformJobs"] = listed
+    sagemaker.answers["DescribeTransformJob"] = {
+        "TransformJobStatus": "Completed",
+        "TransformOutput": {"S3OutputPath": uri},
+    }
+    sagemaker.calls.clear()
+    _predict(dev, bucket)
+    outputs = [one["TransformOutput"] for one in sagemaker.made("CreateTransformJob")]
+    assert [one["S3OutputPath"].rpartition("/")[2] for one in outputs] == created
+    waited = [one["TransformJobName"] for one in sagemaker.made("DescribeTransformJob")]
+    assert left in waited
 
 
 def test_answers_for_another_data_set_do_not_mix_with_those_for_the_models_own(

@@ -373,9 +373,9 @@ def test_running_jobs_are_stopped_and_training_jobs_deleted_once_they_have_ended
         "Training",
         {"scones-dev-a": "InProgress", "scones-dev-b": "Completed", "scones-dev2-c": "InProgress"},
     )
-    sagemaker.answers["ListTransformJobs"] = _jobs(
-        "Transform", {"scones-dev-d": "InProgress", "scones-dev-e": "Completed"}
-    )
+    transforms = {"scones-dev-d": "InProgress", "scones-dev-e": "Completed"}
+    sagemaker.answers["ListTransformJobs"] = _jobs("Transform", transforms)
+    sagemaker.answers["StopTransformJob"] = lambda _: transforms.update({"scones-dev-d": "Stopped"})
     sagemaker.answers["DescribeTrainingJob"] = [
         {"TrainingJobStatus": status} for status in ("InProgress", "Stopping", "Stopped")
     ]
@@ -387,6 +387,42 @@ def test_running_jobs_are_stopped_and_training_jobs_deleted_once_they_have_ended
     order = [operation for operation, _ in sagemaker.calls]
     looks = [index for index, name in enumerate(order) if name == "DescribeTrainingJob"]
     assert order.index("DeleteTrainingJob") > looks[2]
+
+
+def test_models_go_when_no_transform_writes_any_more(sagemaker: Any, dev: Environment) -> None:
+    transforms = {"scones-dev-d": "InProgress"}
+    looks = iter(["Stopping", "Stopping", "Stopped"])
+    listed = _jobs("Transform", transforms)
+
+    def look(request: dict[str, Any]) -> dict[str, Any]:
+        if request.get("StatusEquals") == "Stopping":
+            transforms["scones-dev-d"] = next(looks, "Stopped")
+        return listed(request)
+
+    sagemaker.answers["ListTransformJobs"] = look
+    sagemaker.answers["StopTransformJob"] = {}
+    _remove(dev)
+    assert next(looks, None) is None
+
+
+def test_a_job_that_ends_before_it_can_be_stopped_ends_nothing(
+    sagemaker: Any, dev: Environment, aws_error: Callable[..., ClientError]
+) -> None:
+    ended = aws_error("ValidationException", "The job is in status Completed.")
+    sagemaker.answers["ListTrainingJobs"] = _jobs("Training", {"scones-dev-a": "InProgress"})
+    sagemaker.answers["StopTrainingJob"] = ended
+    sagemaker.answers["DescribeTrainingJob"] = {"TrainingJobStatus": "Completed"}
+    _remove(dev)
+    assert sagemaker.made("DeleteTrainingJob") == [{"TrainingJobName": "scones-dev-a"}]
+
+
+def test_a_training_job_that_is_being_deleted_is_not_deleted_again(
+    sagemaker: Any, dev: Environment
+) -> None:
+    sagemaker.answers["ListTrainingJobs"] = _jobs("Training", {"scones-dev-a": "Deleting"})
+    _remove(dev)
+    assert sagemaker.made("DeleteTrainingJob") == []
+    assert destroy.inventory(dev) == []
 
 
 def test_logs_of_the_environments_jobs_and_endpoint_go_and_others_stay(

@@ -34,10 +34,8 @@ def sagemaker(
     bucket: Bucket,
     aws_error: Callable[..., ClientError],
     evaluation_document: dict[str, Any],
-    monkeypatch: pytest.MonkeyPatch,
 ) -> SageMaker:
     """SageMaker without an endpoint, and the model's evaluation."""
-    monkeypatch.setattr(endpoint, "POLL_S", 0.0)
     bucket.write_json(evaluation_key(MODEL.name), evaluation_document)
     missing = aws_error("ValidationException", f'Could not find endpoint "{ARN}".')
     no_config = aws_error("ValidationException", f'Could not find endpoint configuration "{ARN}".')

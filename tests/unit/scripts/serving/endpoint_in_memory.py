@@ -68,7 +68,8 @@ class SageMaker:
         return {"CreationTime": self.configs[name], **self.described.get(name, made_elsewhere)}
 
     def _change(self, request: dict[str, Any]) -> dict[str, Any]:
-        assert self.states[0] in (None, "InService"), f"AWS refuses this while {self.states[0]}"
+        stable = (None, "InService", "UpdateRollbackFailed")
+        assert self.states[0] in stable, f"AWS refuses this while {self.states[0]}"
         self.config = request["EndpointConfigName"]
         self.states = [*self.after]
         return {"EndpointArn": ARN}

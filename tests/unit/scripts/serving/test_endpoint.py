@@ -154,6 +154,15 @@ def test_a_change_that_is_under_way_is_waited_for(
     assert len(aws.made("UpdateEndpoint")) == 1
 
 
+def test_the_bill_and_the_budget_know_the_endpoint_by_its_tags(
+    sagemaker: SageMaker, aws: Any, bucket: Bucket, dev: Environment
+) -> None:
+    deploy(dev, bucket)
+    (request,) = aws.made("CreateEndpoint")
+    tags = {tag["Key"]: tag["Value"] for tag in request["Tags"]}
+    assert tags == {"Project": "scones", "Environment": "dev"}
+
+
 def test_an_endpoint_that_is_being_deleted_is_waited_for_and_made_anew(
     sagemaker: SageMaker, aws: Any, bucket: Bucket, dev: Environment
 ) -> None:
@@ -163,7 +172,16 @@ def test_an_endpoint_that_is_being_deleted_is_waited_for_and_made_anew(
     assert aws.made("UpdateEndpoint") == []
 
 
-@pytest.mark.parametrize("state", ["Failed", "OutOfService", "UpdateRollbackFailed"])
+def test_an_endpoint_that_serves_a_mix_after_a_rollback_that_failed_is_updated_and_not_deleted(
+    sagemaker: SageMaker, aws: Any, bucket: Bucket, dev: Environment
+) -> None:
+    sagemaker.exists("UpdateRollbackFailed")
+    deploy(dev, bucket)
+    assert aws.made("DeleteEndpoint") == []
+    assert len(aws.made("UpdateEndpoint")) == 1
+
+
+@pytest.mark.parametrize("state", ["Failed", "OutOfService"])
 def test_an_endpoint_that_failed_before_is_replaced(
     sagemaker: SageMaker, aws: Any, bucket: Bucket, dev: Environment, state: str
 ) -> None:

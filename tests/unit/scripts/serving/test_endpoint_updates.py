@@ -116,6 +116,36 @@ def test_an_update_keeps_the_type_of_instances_and_the_capture_that_it_is_not_as
     ]
 
 
+SCALED = {
+    "ServiceNamespace": "sagemaker",
+    "ResourceId": "endpoint/scones-dev/variant/AllTraffic",
+    "ScalableDimension": "sagemaker:variant:DesiredInstanceCount",
+}
+
+
+@pytest.mark.parametrize(
+    ("fleet", "expected"),
+    [
+        (None, []),
+        (Fleet("ml.m5.large", 3, 50), []),
+        (Fleet(instance_type="ml.c6i.xlarge"), [SCALED]),
+    ],
+)
+def test_only_another_type_of_instance_ends_their_scaling_which_would_forbid_it(
+    sagemaker: SageMaker,
+    aws: Any,
+    bucket: Bucket,
+    dev: Environment,
+    fleet: Fleet | None,
+    expected: list[Any],
+) -> None:
+    deploy(dev, bucket)
+    scaling = dev.client("application-autoscaling")
+    scaling.register_scalable_target(**SCALED, MinCapacity=1, MaxCapacity=2)
+    deploy(dev, bucket, fleet=fleet)
+    assert aws.made("DeregisterScalableTarget") == expected
+
+
 @pytest.mark.parametrize(
     "served",
     [{}, {"DataCaptureConfig": {"EnableCapture": False, "InitialSamplingPercentage": 100}}],
@@ -148,7 +178,7 @@ def test_an_endpoint_that_failed_is_made_anew_as_it_was(
     sagemaker: SageMaker, aws: Any, bucket: Bucket, dev: Environment
 ) -> None:
     deploy(dev, bucket, fleet=SMALL)
-    sagemaker.exists("UpdateRollbackFailed", "Deleting", None)
+    sagemaker.exists("Failed", "Deleting", None)
     deploy(dev, bucket)
     assert _asked(aws.made("CreateEndpointConfig")[1]) == ("ml.c6i.xlarge", 25)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
@@ -39,7 +40,7 @@ class Endpoint:
 
     asked: list[dict[str, Any]] = field(default_factory=list)
     labels: tuple[str, ...] = LABELS
-    error: UserError | None = None
+    error: BaseException | None = None
 
     def models(self) -> list[str]:
         return [asked["model"].name for asked in self.asked]
@@ -284,18 +285,71 @@ def test_a_version_that_was_rolled_back_is_rejected_with_the_reason_and_no_other
     assert registry.held[3] == replace(version, status=REJECTED, reason="An alarm.")
 
 
-def test_a_version_that_aws_had_no_instances_for_keeps_its_status(
+@pytest.mark.parametrize(
+    "reason",
+    [
+        "Unable to provision: InsufficientInstanceCapacity.",
+        "The deployment exceeded its MaximumExecutionTimeoutInSeconds of 3600.",
+        "Request to service timed out.",
+    ],
+)
+def test_a_version_that_aws_had_no_instances_or_no_time_for_keeps_its_status(
     registry: Registry,
     served: Endpoint,
     deploy: Callable[..., Deployment],
     make_version: Callable[..., Version],
+    reason: str,
 ) -> None:
     version = make_version(3, status=APPROVED)
     registry.hold(version)
-    served.error = endpoint.RolledBack("Unable to provision: InsufficientInstanceCapacity.")
+    served.error = endpoint.RolledBack(reason)
     with pytest.raises(endpoint.RolledBack):
         deploy(version)
     assert registry.held[3] == version
+
+
+class Killed(BaseException):
+    """The process is gone: nothing after it runs."""
+
+
+@pytest.mark.parametrize(
+    ("model", "fleet", "is_same"),
+    [(3, None, True), (4, None, False), (3, Fleet(instance_count=3), False)],
+)
+def test_an_update_whose_process_was_killed_is_taken_up_by_the_next_one_to_the_same(
+    served: Endpoint,
+    deploy: Callable[..., Deployment],
+    make_version: Callable[..., Version],
+    model: int,
+    fleet: Fleet | None,
+    is_same: bool,
+) -> None:
+    served.error = Killed()
+    with pytest.raises(Killed):
+        deploy(make_version(3, status=APPROVED))
+    served.error = None
+    deploy(make_version(model, status=APPROVED), fleet=fleet)
+    first, second = (asked["config"] for asked in served.asked)
+    assert (first == second) == is_same
+
+
+@pytest.mark.parametrize("error", [None, endpoint.RolledBack("An alarm.")])
+def test_an_update_that_has_ended_is_not_taken_up(
+    registry: Registry,
+    served: Endpoint,
+    deploy: Callable[..., Deployment],
+    make_version: Callable[..., Version],
+    error: BaseException | None,
+) -> None:
+    version = make_version(3, status=APPROVED)
+    registry.hold(version)
+    served.error = error
+    with pytest.raises(endpoint.RolledBack) if error else contextlib.nullcontext():
+        deploy(version)
+    served.error = None
+    deploy(version)
+    first, second = (asked["config"] for asked in served.asked)
+    assert first != second
 
 
 def test_an_override_whose_deployment_failed_is_not_recorded(

@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 
 from scripts.artifacts import CURRENT_DATASET, Bucket
-from scripts.training import train
 from tests.unit.scripts.training.jobs import DATASET, described, submitted
 
 
@@ -21,9 +20,8 @@ def staged(bucket: Bucket) -> Bucket:
 
 
 @pytest.fixture
-def sagemaker(aws: Any, staged: Bucket, monkeypatch: pytest.MonkeyPatch) -> Any:
+def sagemaker(aws: Any, staged: Bucket) -> Any:
     """SageMaker accepts the job, which is completed at the first look."""
-    monkeypatch.setattr(train, "POLL_S", 0.0)
     aws.answers["CreateTrainingJob"] = {
         "TrainingJobArn": "arn:aws:sagemaker:us-east-1:123456789012:training-job/some-job"
     }

@@ -56,11 +56,8 @@ def _request(
 
 
 @pytest.fixture
-def sent(
-    aws: Any, staged: Bucket, dev: Environment, monkeypatch: pytest.MonkeyPatch
-) -> Callable[..., dict[str, Any]]:
+def sent(aws: Any, staged: Bucket, dev: Environment) -> Callable[..., dict[str, Any]]:
     """sent(dataset, hyperparameters, instance type): the CreateTrainingJob request that is made."""
-    monkeypatch.setattr(train, "POLL_S", 0.0)
     aws.answers["CreateTrainingJob"] = {"TrainingJobArn": ARN}
     aws.answers["ListTags"] = {"Tags": []}
     aws.answers["DescribeTrainingJob"] = lambda request: {
