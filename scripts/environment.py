@@ -44,7 +44,7 @@ class Environment:
 
     `variables` is the complete process environment for it: Terraform, the SageMaker SDK and every
     client read their region, credentials and endpoints from there. `settings` are the texts that
-    its file sets.
+    its file sets, "true" and "false" among them.
     """
 
     name: str
@@ -160,11 +160,12 @@ def open_environment(name: str, environ: Mapping[str, str]) -> Environment:
 
 
 def _simple_settings(tfvars: str) -> dict[str, str]:
-    """The `name = "text"` lines of a .tfvars file; all that Python needs of it.
+    """The lines `name = "text"`, true and false of a .tfvars file; all that Python needs of it.
 
     What is indented belongs to something larger.
     """
-    return dict(re.findall(r'^(\w+)[ \t]*=[ \t]*"([^"]*)"', tfvars, flags=re.MULTILINE))
+    pattern = r'^(\w+)[ \t]*=[ \t]*(?:"([^"]*)"|(true|false)\b)'
+    return {name: text or flag for name, text, flag in re.findall(pattern, tfvars, re.MULTILINE)}
 
 
 def _overrides(environ: Mapping[str, str]) -> dict[str, str]:

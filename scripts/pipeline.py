@@ -68,6 +68,7 @@ def provision(
         step.say("initialising Terraform")
         workspace = terraform.open_workspace(environment)
         known = terraform.outputs(workspace)
+        _keep_the_key(environment, known)
         current = None
         if "artifacts_bucket" in known:
             current = deployment.load(_provisioned(environment, known).bucket)
@@ -78,6 +79,16 @@ def provision(
         )
         step.result = f"{changed} resources changed" if changed else "nothing to change"
         return _provisioned(environment, terraform.outputs(workspace))
+
+
+def _keep_the_key(environment: Environment, known: Mapping[str, Any]) -> None:
+    """Raise UserError when Terraform would delete the key to everything that is stored."""
+    if known.get("key_arn") and environment.settings.get("customer_managed_key") == "false":
+        raise UserError(
+            f"'{environment.name}' has a key, and its file says customer_managed_key = false: what "
+            "is stored could not be read any more. Make another environment without a key, or "
+            "keep this one's."
+        )
 
 
 def _provisioned(environment: Environment, outputs: Mapping[str, Any]) -> Provisioned:

@@ -5,8 +5,8 @@ variable "environment" {
   type        = string
 
   validation {
-    condition     = can(regex("^[a-z][a-z0-9]{1,11}$", var.environment))
-    error_message = "environment must be 2 to 12 lower-case letters and digits, starting with a letter."
+    condition     = can(regex("^[a-z][a-z0-9]{1,11}$", var.environment)) && var.environment != "github"
+    error_message = "environment must be 2 to 12 lower-case letters and digits, starting with a letter, and not github: the roles of GitHub's workflows have that name."
   }
 }
 
@@ -232,7 +232,7 @@ variable "lambda_architecture" {
 }
 
 variable "customer_managed_key" {
-  description = "Whether a KMS key of the account's own encrypts buckets, table, queues, topic and logs: its use is on record in CloudTrail, and taking it away closes everything at once. false: each service's own key, and a topic that is not encrypted. It costs about a dollar a month, and requests."
+  description = "Whether a KMS key of the account's own encrypts buckets, table, queues, topic and logs: its use is on record in CloudTrail, and taking it away closes everything at once. false: each service's own key, and a topic that is not encrypted. It costs about a dollar a month, and requests. Decided once: without its key nothing that it has encrypted can be read."
   type        = bool
   default     = true
   nullable    = false

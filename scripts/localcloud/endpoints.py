@@ -33,6 +33,8 @@ class Endpoints:
     def __init__(self, aws: Aws, records: Records) -> None:
         self._aws, self._records = aws, records
         self._traffic: dict[str, Traffic] = {}
+        # Whether an endpoint of this name is scaled: who serves Application Auto Scaling tells.
+        self.is_scaled: Callable[[str], bool] = lambda _name: False
 
     def create_config(self, request: dict[str, Any]) -> dict[str, Any]:
         variants = request["ProductionVariants"]
@@ -69,6 +71,8 @@ class Endpoints:
         deployment = request.get("DeploymentConfig")
         with record.lock:
             _require(record, {"InService", "UpdateRollbackFailed"})
+            if self.is_scaled(record.name):
+                self._require_same_types(record, config)
             if request.get("RetainDeploymentConfig"):
                 deployment = deployment or record.state.get("LastDeploymentConfig")
             desired = strategy.desired(
@@ -81,6 +85,22 @@ class Endpoints:
                 record.update(LastDeploymentConfig=deployment)
         _in_background(self._update, record, config, desired, plan)
         return {"EndpointArn": record.arn}
+
+    def _require_same_types(self, record: Record, config: Record) -> None:
+        """As on AWS's page "Update endpoints that use auto scaling"."""
+        before, after = (
+            {
+                one["VariantName"]: one.get("InstanceType")
+                for one in of.request["ProductionVariants"]
+            }
+            for of in (self._traffic[record.name].fleet.config, config)
+        )
+        if any(before.get(name, kind) != kind for name, kind in after.items()):
+            raise ServiceError(
+                "ValidationException",
+                "The instance type of a variant that is registered with Application Auto Scaling "
+                "cannot be changed. Deregister it as a scalable target first.",
+            )
 
     def change_capacities(self, request: dict[str, Any]) -> dict[str, Any]:
         """Other numbers of instances and other weights, of the fleet that serves."""

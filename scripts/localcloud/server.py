@@ -53,6 +53,9 @@ class Server(ThreadingHTTPServer):
         self.moto = Moto()
         endpoints = sagemaker.endpoints
         self.auto_scaling = AutoScaling(self.moto, lambda: self.scaler.activities)
+        endpoints.is_scaled = lambda name: any(
+            target.endpoint == name for target in self.auto_scaling.targets()
+        )
         self.scaler = Scaler(
             sagemaker.aws,
             self.auto_scaling.targets,

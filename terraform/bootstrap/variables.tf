@@ -42,8 +42,8 @@ variable "environment" {
   default     = "dev"
 
   validation {
-    condition     = can(regex("^[a-z][a-z0-9]{1,11}$", var.environment)) && var.environment != "local"
-    error_message = "environment must be the name of one on AWS."
+    condition     = can(regex("^[a-z][a-z0-9]{1,11}$", var.environment)) && !contains(["local", "github"], var.environment)
+    error_message = "environment must be the name of one on AWS, and not github: its roles have that name."
   }
 }
 

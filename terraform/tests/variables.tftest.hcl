@@ -70,6 +70,16 @@ run "labels_that_would_not_survive_their_comma_separated_list_are_refused" {
   expect_failures = [var.labels]
 }
 
+run "an_environment_whose_roles_would_be_those_of_githubs_workflows_is_refused" {
+  command = plan
+
+  variables {
+    environment = "github"
+  }
+
+  expect_failures = [var.environment]
+}
+
 run "every_other_value_that_cannot_work_is_refused" {
   command = plan
 

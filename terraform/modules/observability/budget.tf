@@ -1,5 +1,6 @@
 # Told by mail when the month's bill of this environment nears what it may cost. AWS counts by tag: in the
-# payer's billing console, Project and Environment must be active as cost allocation tags, once.
+# payer's billing console, Environment must be active as a cost allocation tag, once. What another project
+# of the account tags with the same name counts, too.
 resource "aws_budgets_budget" "month" {
   count = var.monthly_budget_usd == null ? 0 : 1
 

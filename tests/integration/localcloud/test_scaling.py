@@ -196,6 +196,19 @@ def test_a_schedule_that_would_not_be_kept_here_is_refused(scaled, asked, says):
         )
 
 
+def test_the_type_of_instances_that_are_scaled_cannot_be_changed(scaled, story):
+    served = scaled.sagemaker.describe_endpoint(EndpointName=NAME)["EndpointConfigName"]
+    (variant,) = scaled.sagemaker.describe_endpoint_config(EndpointConfigName=served)[
+        "ProductionVariants"
+    ]
+    other = scaled.name("config")
+    scaled.sagemaker.create_endpoint_config(
+        EndpointConfigName=other, ProductionVariants=[variant | {"InstanceType": "ml.m5.xlarge"}]
+    )
+    with pytest.raises(ClientError, match="Deregister it as a scalable target first"):
+        scaled.sagemaker.update_endpoint(EndpointName=NAME, EndpointConfigName=other)
+
+
 def test_only_a_variant_that_is_there_can_be_given_instances(scaled):
     unknown = {"VariantName": "none", "DesiredInstanceCount": 1}
     with pytest.raises(ClientError, match="There is no variant none"):

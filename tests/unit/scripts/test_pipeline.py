@@ -122,6 +122,31 @@ def test_provisioning_tells_terraform_what_is_deployed(
     assert "7 resources changed" in shown()
 
 
+@pytest.mark.parametrize(
+    ("has_key", "said", "is_refused"),
+    [(True, "false", True), (True, "true", False), (False, "false", False)],
+)
+def test_an_environment_keeps_the_key_to_what_is_stored(
+    applied: list[tuple[str, Path | None]],
+    bucket: Bucket,
+    dev: Environment,
+    screen: Screen,
+    monkeypatch: pytest.MonkeyPatch,
+    has_key: bool,
+    said: str,
+    is_refused: bool,
+) -> None:
+    known = {**OUTPUTS, "key_arn": "arn:aws:kms:key" if has_key else None}
+    monkeypatch.setattr(terraform, "outputs", lambda _workspace: known)
+    without = replace(dev, settings={"customer_managed_key": said})
+    if is_refused:
+        with pytest.raises(UserError, match="could not be read any more"):
+            pipeline.provision(without, screen)
+    else:
+        pipeline.provision(without, screen)
+    assert (applied == []) == is_refused
+
+
 def test_a_plan_on_any_machine_sees_the_same_deployment(
     applied: list[tuple[str, Path | None]], bucket: Bucket, dev: Environment, deployed: Deployment
 ) -> None:

@@ -53,6 +53,37 @@ def test_an_environment_that_was_never_provisioned_can_be_destroyed(
     assert pipeline.destroy(dev, screen) == []
 
 
+@pytest.mark.parametrize(("failures", "is_removed"), [(1, True), (2, False)])
+def test_what_was_written_to_a_bucket_after_it_was_emptied_is_removed_once_more(
+    dev: Environment,
+    screen: Screen,
+    monkeypatch: pytest.MonkeyPatch,
+    failures: int,
+    is_removed: bool,
+) -> None:
+    emptied: list[str] = []
+    results = iter([UserError("api error BucketNotEmpty: it is not")] * failures + [3])
+
+    def remove(*_args: object) -> int:
+        result = next(results)
+        if isinstance(result, UserError):
+            raise result
+        return result
+
+    monkeypatch.setattr(terraform, "open_workspace", lambda _environment: None)
+    monkeypatch.setattr(terraform, "outputs", lambda _workspace: {"uploads_bucket": "uploads"})
+    monkeypatch.setattr(terraform, "destroy", remove)
+    monkeypatch.setattr(destroy, "remove_models", lambda *_args: None)
+    monkeypatch.setattr(destroy, "empty_bucket", lambda _env, name, _say: emptied.append(name))
+    monkeypatch.setattr(destroy, "inventory", lambda _environment: [])
+    if is_removed:
+        assert pipeline.destroy(dev, screen) == []
+    else:
+        with pytest.raises(UserError, match="BucketNotEmpty"):
+            pipeline.destroy(dev, screen)
+    assert emptied == ["uploads", "uploads"]
+
+
 @pytest.fixture
 def failing(monkeypatch: pytest.MonkeyPatch) -> None:
     """Terraform destroys nothing."""
