@@ -85,7 +85,7 @@ variable "endpoint_stopped" {
 }
 
 variable "endpoint_scaling" {
-  description = "How many instances serve: at least and at most, the invocations per instance and minute to aim at, and the seconds to wait after a change in either direction. 3,000 a minute, which is 50 a second, are an eighth of what two cores were measured to answer here (docs/measured.md): the next instance comes long before one is busy. An update as a canary needs two instances."
+  description = "How many instances serve: at least and at most, the invocations per instance and minute to aim at, and the seconds to wait after a change in either direction. 3,000 a minute, which is 50 a second, are less than a tenth of what two cores were measured to answer here (docs/measured.md): the next instance comes long before one is busy. An update as a canary needs two instances."
   type = object({
     minimum                  = optional(number, 2)
     maximum                  = optional(number, 4)

@@ -155,7 +155,9 @@ def _await(environment: Environment, job: str) -> None:
 def _read_predictions(
     bucket: Bucket, output: str, paths: Sequence[str], labels: tuple[str, ...]
 ) -> list[Prediction]:
-    answers = {key.removeprefix(f"{output}/"): key for key in bucket.keys(f"{output}/")}
+    # By the class's folder and the name, wherever they lie: AWS's page is not clear about prefixes.
+    answers = {"/".join(key.split("/")[-2:]): key for key in bucket.keys(f"{output}/")}
+    flat = {key.removeprefix(f"{output}/"): key for key in answers.values()}
     same_name = Counter(path.rpartition("/")[2] for path in paths)
 
     def read(path: str) -> Prediction:
@@ -163,7 +165,7 @@ def _read_predictions(
         name = path.rpartition("/")[2]
         key = answers.get(f"{path}.out")
         if key is None and same_name[name] == 1:
-            key = answers.get(f"{name}.out")
+            key = flat.get(f"{name}.out")
         if key is None:
             raise UserError(f"The transform gave no answer for {path} below {bucket.uri(output)}.")
         body = bucket.s3.get_object(Bucket=bucket.name, Key=key)["Body"].read()

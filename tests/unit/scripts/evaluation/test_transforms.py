@@ -231,6 +231,12 @@ def test_a_picture_without_an_answer_is_named(
         _predict(dev, bucket)
 
 
+def test_answers_below_a_longer_prefix_are_found_too(bucket: Bucket) -> None:
+    bucket.write_json("out/datasets/0123/test/motorcycle/a.png.out", [0.2, 0.8])
+    (found,) = transforms._read_predictions(bucket, "out", ["motorcycle/a.png"], LABELS)
+    assert found == Prediction("motorcycle/a.png", 1, (0.2, 0.8))
+
+
 def test_answers_by_file_name_alone_are_found_too(bucket: Bucket) -> None:
     bucket.write_json("out/a.png.out", [0.2, 0.8])
     (found,) = transforms._read_predictions(bucket, "out", ["motorcycle/a.png"], LABELS)
