@@ -22,7 +22,7 @@ from scripts.serving.rollout import BAKE_S, CANARY, LOCAL_BAKE_S, Rollout
 
 UNFINISHED = "deployments/rollout.json"
 # Reasons of AWS that say nothing about the model: it had no instances, or they took too long.
-_NOT_THE_MODELS = re.compile(r"capacity|time[sd]? ?-?out|timeout|exceeded", re.IGNORECASE)
+_NOT_THE_MODELS = re.compile(r"capacity|timed? ?out|exceeded", re.IGNORECASE)
 _STATUS: dict[Decision, str] = {
     "approve": registry.APPROVED,
     "reject": registry.REJECTED,
@@ -127,7 +127,7 @@ def deploy_endpoint(
             )
         except endpoint.RolledBack as error:
             _forget(bucket)  # its update has ended: the next try needs another one
-            if not _NOT_THE_MODELS.search(str(error)):
+            if _is_the_models_fault(str(error)):
                 registry.decide(environment, version, registry.REJECTED, str(error))
             raise
         if version.status != registry.APPROVED:
@@ -142,6 +142,10 @@ def deploy_endpoint(
         if missing:
             step.result += f"; drift cannot be seen without a baseline: {missing}"
         return deployed
+
+
+def _is_the_models_fault(reason: str) -> bool:
+    return "alarm" in reason.lower() or not _NOT_THE_MODELS.search(reason)
 
 
 def _config_of(environment: Environment, bucket: Bucket, model: Model, fleet: Fleet | None) -> str:

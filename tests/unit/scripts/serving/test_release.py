@@ -277,12 +277,13 @@ def test_a_version_that_was_rolled_back_is_rejected_with_the_reason_and_no_other
 ) -> None:
     version = make_version(3, status=APPROVED)
     registry.hold(version)
-    for error in (UserError("It failed."), endpoint.RolledBack("An alarm.")):
+    reason = "The alarm slow exceeded its threshold."
+    for error in (UserError("It failed."), endpoint.RolledBack(reason)):
         assert registry.held[3] == version
         served.error = error
         with pytest.raises(type(error)):
             deploy(version)
-    assert registry.held[3] == replace(version, status=REJECTED, reason="An alarm.")
+    assert registry.held[3] == replace(version, status=REJECTED, reason=reason)
 
 
 @pytest.mark.parametrize(
