@@ -27,7 +27,7 @@ LOCAL_CLOUD = Path(os.environ.get("SCONES_LOCAL_CLOUD") or ROOT / ".local" / "cl
 LOCAL_CLOUD_FILE = LOCAL_CLOUD / "cloud.json"
 DEFAULT_REGION = "us-east-1"
 # Between two looks at what SageMaker does: an account's looks are limited, and shared by all in it.
-POLL_S, LOCAL_POLL_S = 10.0, 0.2
+POLL_S, LOCAL_POLL_S = 10.0, 0.5
 _ATTEMPTS = 8  # at a call that AWS throttles, where the caller says nothing else
 
 # The second form is an older one, which Terraform's S3 backend and AWS provider still read.
