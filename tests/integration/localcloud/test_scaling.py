@@ -6,6 +6,7 @@ import time
 import pytest
 from botocore.exceptions import ClientError
 
+from scripts.localcloud.scaling import PERIOD_S
 from tests.integration.localcloud.conftest import ROLE, SERVING_IMAGE, archive
 
 NAME = "scaled"
@@ -81,12 +82,6 @@ def scaled(cloud):
             "ScaleInCooldown": 5,
         },
     )
-    scaling.put_scheduled_action(
-        **DIMENSION,
-        ScheduledActionName="every-minute",
-        Schedule="cron(* * * * ? *)",
-        ScalableTargetAction={"MaxCapacity": 3},
-    )
     yield cloud
     scaling.deregister_scalable_target(**DIMENSION)
     cloud.sagemaker.delete_endpoint(EndpointName=NAME)
@@ -120,9 +115,29 @@ def story(scaled):
         after_update = instances(scaled)
     # Quiet for as long as fifteen of AWS's minutes, 45 s here.
     await_instances(scaled, 1, within_s=120)
+    # Not before: while there was load a moment ago, there would be a third instance.
     scaling = scaled.client("application-autoscaling")
+    scaling.put_scheduled_action(
+        **DIMENSION,
+        ScheduledActionName="every-minute",
+        Schedule="cron(* * * * ? *)",
+        ScalableTargetAction={"MaxCapacity": 3},
+    )
+    deadline = time.monotonic() + WITHIN_S + PERIOD_S
+    while limits(scaled) != (1, 3):
+        assert time.monotonic() < deadline, "nothing happened on the minute"
+        time.sleep(0.5)
     found = scaling.describe_scaling_activities(ServiceNamespace="sagemaker", ResourceId=RESOURCE)
     return load.failures, after_update, list(reversed(found["ScalingActivities"]))
+
+
+def limits(cloud):
+    """The least and the most instances that the variant may have."""
+    found = cloud.client("application-autoscaling").describe_scalable_targets(
+        ServiceNamespace="sagemaker", ResourceIds=[RESOURCE]
+    )
+    (target,) = found["ScalableTargets"]
+    return target["MinCapacity"], target["MaxCapacity"]
 
 
 def changes_of(what, activities):
@@ -145,10 +160,7 @@ def test_a_scheduled_action_changes_a_limit_at_its_time(scaled, story):
     assert changes[0]["Description"] == "Setting max capacity to 3."
     assert changes[0]["Cause"] == "scheduled action name every-minute was triggered."
     assert changes[0]["StartTime"].second < 10
-    scaling = scaled.client("application-autoscaling")
-    found = scaling.describe_scalable_targets(ServiceNamespace="sagemaker", ResourceIds=[RESOURCE])
-    (target,) = found["ScalableTargets"]
-    assert (target["MinCapacity"], target["MaxCapacity"]) == (1, 3)
+    assert limits(scaled) == (1, 3)
 
 
 def test_no_request_fails_meanwhile(story):
