@@ -96,7 +96,9 @@ def deploy(
     elif found["EndpointConfigName"] != config:
         if created_at and found.get("FailureReason") and found["LastModifiedTime"] > created_at:
             raise _rolled_back(found)
-        if before and fleet.instance_type not in (None, _type_and_capture(before)[0]):
+        is_other_type = before and fleet.instance_type not in (None, _type_and_capture(before)[0])
+        _refuse_firing_alarms(environment, rollout.alarms)
+        if is_other_type:
             _scale_no_more(environment, say)
         _update(environment, config, rollout, fleet, _instances(found), say)
     _await_in_service(environment, config, say)
@@ -191,7 +193,6 @@ def _update(
     environment: Environment, config: str, rollout: Rollout, fleet: Fleet, now: int, say: Say
 ) -> None:
     """Ask for the update: with the fleet's present size, unless another one is wanted."""
-    _refuse_firing_alarms(environment, rollout.alarms)
     count = fleet.instance_count or now
     strategy, remark = possible(rollout.strategy, min(count, now))
     if remark:

@@ -212,6 +212,19 @@ def test_an_update_that_an_alarm_would_end_at_once_is_not_begun(
     assert aws.made("DescribeAlarms") == [{"AlarmNames": ["slow", "5xx"], "StateValue": "ALARM"}]
 
 
+def test_while_an_alarm_fires_nothing_of_the_scaling_is_touched(
+    sagemaker: SageMaker, aws: Any, bucket: Bucket, dev: Environment
+) -> None:
+    deploy(dev, bucket)
+    dev.client("application-autoscaling").register_scalable_target(
+        **SCALED, MinCapacity=1, MaxCapacity=2
+    )
+    aws.answers["DescribeAlarms"] = {"MetricAlarms": [{"AlarmName": "slow"}]}
+    with pytest.raises(UserError, match="slow in ALARM"):
+        deploy(dev, bucket, Rollout(alarms=("slow",)), fleet=Fleet("ml.c6i.xlarge"))
+    assert aws.made("DeregisterScalableTarget") == []
+
+
 def test_who_waits_sees_the_stage_of_the_update(
     sagemaker: SageMaker, bucket: Bucket, dev: Environment
 ) -> None:
