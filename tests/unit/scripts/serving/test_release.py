@@ -20,6 +20,7 @@ from scripts.serving.endpoint import Fleet
 from scripts.serving.models import Model
 from scripts.serving.registry import APPROVED, PENDING, REJECTED, Version
 from scripts.serving.rollout import BAKE_S, CANARY, LINEAR, LOCAL_BAKE_S, Rollout
+from tests.unit.scripts.serving.rollback_steps import Killed
 
 if TYPE_CHECKING:
     from tests.unit.conftest import Registry
@@ -307,10 +308,6 @@ def test_a_version_that_aws_had_no_instances_or_no_time_for_keeps_its_status(
     with pytest.raises(endpoint.RolledBack):
         deploy(version)
     assert registry.held[3] == version
-
-
-class Killed(BaseException):
-    """The process is gone: nothing after it runs."""
 
 
 @pytest.mark.parametrize(
