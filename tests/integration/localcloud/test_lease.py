@@ -133,6 +133,7 @@ def test_the_lease_of_a_killed_process_is_taken_at_once_and_by_one(
     first, *others = (contender("killed") for _ in range(3))
     assert first.go_on() == "held"
     first.process.kill()
+    first.process.wait()
     for one in others:
         one.told()
     heard = sorted(one.heard() for one in others)
