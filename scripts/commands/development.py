@@ -38,8 +38,8 @@ def test(_: Context, only: str = "") -> None:
     """Run the tests: unit, integration, Terraform's, end to end."""
     # Hundreds of processes run the same modules: each would compile them anew.
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
-    # Five processes keep two processors busy: the longest stories wait half of their time.
-    run(f"pytest -n 5 {f'tests/{only}' if only else 'tests'}")
+    # Six processes keep two processors busy: the longest stories wait half of their time.
+    run(f"pytest -n 6 {f'tests/{only}' if only else 'tests'}")
 
 
 @task(help={"env": ENV_HELP, "check": "write nothing, and end in 1 where a page differs"})

@@ -34,6 +34,8 @@ MOST_FAILURES = 5_000
 """Messages of the failure queue that are read: some 20 seconds."""
 MOST_RECORDS = 5_000
 """Captured records that are read one by one, pictures and all."""
+CAPTURED_BEFORE = timedelta(minutes=1)
+"""A picture decided so soon after the period's start may have been captured before it."""
 SHORTENED = (
     f"The period asked for holds more than the {MOST_RECORDS:,} captured records that are read one "
     "by one: it is shown from the oldest of the newest ones on. The monitor's windows would count "
@@ -103,6 +105,12 @@ def gather(
     if is_sample:
         captured = sum(window.captured for window in read.windows)
         damaged = sum(window.damaged_lines for window in read.windows)
+    ids = {record.inference_id for record in found.records}
+    surely = (since + CAPTURED_BEFORE).isoformat()
+    classified = [one for one in decided if one["decision"] in ("accepted", "review")]
+    missing = [
+        one for one in classified if one["image_id"] not in ids and one["decided_at"] >= surely
+    ]
     drifted = examples.ids(read.windows, examples.MOST_DRIFTED)
     return ReportData(
         environment=environment.name,
@@ -122,6 +130,7 @@ def gather(
         uploads=uploads,
         captured_records=captured,
         damaged_records=damaged,
+        uncaptured=0 if is_sample else len(missing),
         capture_percentage=deployment.capture_percentage,
         evaluation=Evaluation.from_document(deployment.evaluation),
         target_accuracy=deployment.evaluation["target"],

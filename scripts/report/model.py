@@ -173,9 +173,10 @@ class ReportData:
     """Everything that the page shows.
 
     `threshold` is the workflow's own confidence threshold, 0..1. `captured_records` counts the
-    capture records that could be read, `damaged_records` those that could not. `uploads` is the
-    number of uploads that must each have an outcome, where it is known. `capture_percentage` of
-    the requests are captured.
+    capture records that could be read, `damaged_records` those that could not, and `uncaptured`
+    the classified pictures that none of them is about; where `is_sample`, the windows tell.
+    `uploads` is the number of uploads that must each have an outcome, where it is known.
+    `capture_percentage` of the requests are captured.
     `target_accuracy` is the share of accepted pictures that was asked to be right, 0..1.
     Records may lie outside the period: they are shown and counted all the same.
 
@@ -199,6 +200,7 @@ class ReportData:
     uploads: int | None = None
     captured_records: int = 0
     damaged_records: int = 0
+    uncaptured: int = 0
     capture_percentage: int = 100
     evaluation: Evaluation | None = None
     target_accuracy: float | None = None
@@ -221,7 +223,7 @@ class ReportData:
             _require_share("ReportData.target_accuracy", self.target_accuracy)
         if self.is_sample and not self.windows:
             raise ValueError("ReportData.is_sample without windows: nothing counts the period")
-        for name in ("captured_records", "damaged_records", "uploads"):
+        for name in ("captured_records", "damaged_records", "uncaptured", "uploads"):
             if (getattr(self, name) or 0) < 0:
                 raise ValueError(f"ReportData.{name} is negative")
 

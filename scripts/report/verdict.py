@@ -133,9 +133,12 @@ def _reasons(data: ReportData, figures: Figures) -> list[str]:
     evaluation, observed = data.evaluation, figures.right.interval
     if evaluation and observed and observed[1] < evaluation.accuracy_interval[0]:
         reasons.append("The accuracy observed is below what the evaluation measured.")
-    missing = figures.classified - data.captured_records if data.capture_percentage == 100 else 0
-    # What the windows count came from metrics: single records may lie on either side of an edge.
-    if missing > (_TOLERATED * figures.classified if data.is_sample else 0):
+    missing, tolerated = data.uncaptured, 0.0
+    if data.is_sample:
+        # What windows count came from metrics: single records may lie on either side of an edge.
+        missing = figures.classified - data.captured_records
+        tolerated = _TOLERATED * figures.classified
+    if missing > tolerated and data.capture_percentage == 100:
         reasons.append(
             f"{wording.counted(missing, 'classified picture')} "
             f"{'is' if missing == 1 else 'are'} not in the captured data, "

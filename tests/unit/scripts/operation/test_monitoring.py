@@ -99,6 +99,25 @@ def test_an_answer_that_is_none_of_this_model_is_counted_but_not_shown(
     assert data.captured_records == 2
 
 
+def test_a_request_that_was_captured_twice_makes_up_for_no_other_picture(
+    captured: Happened, decided: Happened, gather: Callable[..., ReportData]
+) -> None:
+    captured("one", [0.9, 0.1], at=NOW - timedelta(minutes=2))
+    captured("one", [0.9, 0.1])
+    decided("one")
+    decided("two", "review")
+    decided("three", "rejected")
+    assert gather().uncaptured == 1
+
+
+def test_a_picture_may_have_been_captured_before_the_period_in_which_it_was_decided(
+    captured: Happened, decided: Happened, gather: Callable[..., ReportData]
+) -> None:
+    captured("one", [0.9, 0.1], at=NOW - timedelta(minutes=2))
+    decided("one", at=NOW - timedelta(minutes=1))
+    assert gather(since=NOW - timedelta(seconds=90)).uncaptured == 0
+
+
 # Outcomes
 
 

@@ -75,7 +75,8 @@ def test_damaged_capture_records_are_worth_a_look(judge, demo):
 
 
 def test_where_a_part_is_captured_the_rest_is_no_gap(judge, demo):
-    assert judge(replace(demo, captured_records=20, capture_percentage=10)).level == "good"
+    data = replace(demo, captured_records=20, uncaptured=180, capture_percentage=10)
+    assert judge(data).level == "good"
 
 
 @pytest.mark.parametrize(("percentage", "level"), [(100, "none"), (10, "none"), (1, "good")])
@@ -86,7 +87,7 @@ def test_that_nothing_was_captured_counts_where_something_should_have_been(
 
 
 def test_a_gap_in_the_captured_data_is_worth_a_look(judge, demo):
-    found = judge(replace(demo, captured_records=198))
+    found = judge(replace(demo, uncaptured=2))
     assert "2 classified pictures are not in the captured data" in found.reasons[0]
 
 
