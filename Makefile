@@ -5,6 +5,8 @@ PYTHON ?= python3
 VENV   := .venv
 INVOKE := $(VENV)/bin/invoke
 READY  := $(VENV)/.ready
+# The one that the tasks use.
+TERRAFORM = $(shell $(VENV)/bin/python -c 'from scripts.provisioning.terraform_release import find; print(find())')
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test lint security soak gameday package bootstrap plan deploy retrain destroy bench clean
@@ -47,9 +49,9 @@ gameday: setup ## Cause every fault for real, one after another, and see the saf
 package: setup ## Build the Lambda zips and the layer for AWS
 	@$(INVOKE) package
 
-bootstrap: ## Once for an AWS account: the bucket of Terraform's state, roles for GitHub (ACCOUNT, REPO)
-	@terraform -chdir=terraform/bootstrap init
-	@terraform -chdir=terraform/bootstrap apply -var "account_id=$(ACCOUNT)" \
+bootstrap: setup ## Once for an AWS account: the bucket of Terraform's state, roles for GitHub (ACCOUNT, REPO)
+	@$(TERRAFORM) -chdir=terraform/bootstrap init
+	@$(TERRAFORM) -chdir=terraform/bootstrap apply -var "account_id=$(ACCOUNT)" \
 	  $(if $(REGION),-var "region=$(REGION)") $(if $(REPO),-var "github_repository=$(REPO)")
 
 plan: setup ## Show what a deployment would change, for review (ENV=dev, MARKDOWN=file)

@@ -1,5 +1,6 @@
 """From nothing to an evaluated model, step by step; each step is also a task of its own."""
 
+import json
 import re
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -237,8 +238,11 @@ class Plan:
     document: Mapping[str, Any]
 
 
-def plan(environment: Environment) -> Plan:
-    """Ask Terraform what applying would change. Nothing is changed, and nothing is kept."""
+def plan(environment: Environment, endpoint_to_be: str | None = None) -> Plan:
+    """Ask Terraform what applying would change. Nothing is changed, and nothing is kept.
+
+    Where no endpoint is deployed yet, it is planned without one, or with `endpoint_to_be`.
+    """
     workspace = terraform.open_workspace(environment)
     known = terraform.outputs(workspace)
     current = None
@@ -247,6 +251,9 @@ def plan(environment: Environment) -> Plan:
     with tempfile.TemporaryDirectory() as folder:  # a plan may hold secrets
         file = Path(folder) / "plan"
         var_file = deployment.write_var_file(environment, current)
+        if endpoint_to_be and not var_file:
+            var_file = Path(folder) / "endpoint.tfvars.json"
+            var_file.write_text(json.dumps({"endpoint_name": endpoint_to_be}))
         code, text = terraform.plan(workspace, var_file, file)
         return Plan(code, text, terraform.show(workspace, file))
 

@@ -285,7 +285,7 @@ variable "decision_retention_days" {
 }
 
 variable "batch_limits" {
-  description = "How many photographs of a batch are classified at a time, and the percentage that may fail before it is given up. Each instance of the endpoint can have 100 at a time: if a photograph takes half a second, that is 200 a second, half of what two cores were measured to answer here (docs/measured.md). They are classified in groups of 20, of which as many run at a time as fit. A group counts as failed when one photograph more failed than that percentage of it; it is given up when more than that percentage are in such groups."
+  description = "How many photographs of a batch are classified at a time, and the percentage that may fail before it is given up. Each instance of the endpoint can have 100 at a time: if a photograph takes half a second, that is 200 a second, a third of what two cores were measured to answer here (docs/measured.md). They are classified in groups of 20, of which as many run at a time as fit. A group counts as failed when one photograph more failed than that percentage of it; it is given up when more than that percentage are in such groups."
   type = object({
     concurrency                = optional(number, 100)
     tolerated_failures_percent = optional(number, 5)
@@ -397,7 +397,7 @@ variable "monitor_schedule" {
 }
 
 variable "monitor_metric_period_s" {
-  description = "Seconds that one datapoint of the metrics stands for which the monitor adds up."
+  description = "Seconds covered by one datapoint of the metrics that the monitor adds up."
   type        = number
   default     = 60
 

@@ -82,7 +82,7 @@ def _tell(redrive: str, provisioned: pipeline.Provisioned, screen: Screen, ended
         screen.print(line)
     if found["failed"] or found["missing"]:
         raise Exit(
-            f"What failed waits in the failure queue: {redrive}. The same batch again takes what "
-            "has no decision.",
+            "The same batch again takes what has no decision. What failed by itself, and not with "
+            f"its group, waits in the failure queue, too: {redrive}",
             code=1,
         )

@@ -31,20 +31,16 @@ def cost(
     instance_type: str = INSTANCE_TYPE,
     markdown: str | None = None,
 ) -> None:
-    """Estimate a month on AWS: what is paid without a picture first."""
+    """Estimate a month on AWS with an endpoint: what is paid without a picture first."""
     pictures = number(pictures_per_day, "pictures-per-day")
     if pictures < 1:
         raise UserError("Give a picture a day or more: --pictures-per-day 10000")
     wording.check_instance_type(instance_type)
     environment, screen = use(env), Screen()
     pipeline.build_packages(environment, screen)
-    planned = pipeline.plan(environment).document
+    planned = pipeline.plan(environment, endpoint_to_be=environment.prefix).document
     assumed = Assumptions(pictures, instance_type, instances or None)
     found = monthly(resources_of(planned["planned_values"]["root_module"]), assumed)
-    if not found.lines:
-        raise UserError(
-            f"Nothing is planned that costs money. Run: {environment.command('deploy')}"
-        )
     screen.table(*wording.COLUMNS, rows=wording.rows(found))
     for line in wording.conclusion(found, environment.region):
         screen.print(line)

@@ -93,7 +93,7 @@ def apply(_: Context, env: str = DEFAULT_ENV) -> None:
 @task(
     help={
         "env": ENV_HELP,
-        "source": "see `invoke stage`",
+        "source": "see `invoke --help stage`",
         "set": SET_HELP,
         "gate": GATE_HELP,
         "algorithm": ALGORITHM_HELP,

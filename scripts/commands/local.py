@@ -41,7 +41,7 @@ def setup(_: Context) -> None:
 @task(
     help={
         "keep": "leave everything running, to look around",
-        "source": "another data set: see `invoke stage`",
+        "source": "another data set: see `invoke --help stage`",
         "set": SET_HELP,
         "gate": GATE_HELP,
         "out": "folder for summary.json and report.html",

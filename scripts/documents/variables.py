@@ -11,7 +11,9 @@ VARIABLES = TERRAFORM / "variables.tf"
 _HEAD = """# Variables
 
 What `terraform/environments/<env>.tfvars` may set. Made from `terraform/variables.tf` by
-`invoke documents`; its validations say what else a value must be.
+`invoke documents`; its validations say what else a value must be. Once a model is in service,
+`endpoint_name`, `endpoint_stopped`, `labels`, `confidence_threshold` and `image_size_px` are what
+the record of its deployment says, and not what the file says.
 
 | variable | without it | what it is |
 |---|---|---|

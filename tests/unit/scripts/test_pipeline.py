@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -163,6 +164,29 @@ def test_before_the_first_deployment_terraform_is_told_of_none(
     pipeline.provision(dev, screen)
     pipeline.plan(dev)
     assert applied == [("apply", None), ("plan", None)]
+
+
+@pytest.mark.parametrize(("is_deployed", "name"), [(False, "scones-dev"), (True, "its-own")])
+def test_an_endpoint_to_be_is_planned_where_none_is_deployed(
+    applied: list[tuple[str, Path | None]],
+    bucket: Bucket,
+    dev: Environment,
+    deployed: Deployment,
+    monkeypatch: pytest.MonkeyPatch,
+    is_deployed: bool,
+    name: str,
+) -> None:
+    if is_deployed:
+        deployment.save(bucket, replace(deployed, endpoint_name="its-own"))
+    planned: list[str] = []
+
+    def plan(_workspace: None, var_file: Path, _out: Path) -> tuple[int, str]:
+        planned.append(json.loads(var_file.read_text())["endpoint_name"])
+        return 2, ""
+
+    monkeypatch.setattr(terraform, "plan", plan)
+    pipeline.plan(dev, endpoint_to_be="scones-dev")
+    assert planned == [name]
 
 
 def test_before_the_first_apply_there_is_no_bucket_to_ask(

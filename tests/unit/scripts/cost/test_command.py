@@ -28,7 +28,7 @@ def test_the_screen_and_the_file_say_where_prices_are_of_another_region(
     planned: dict[str, Any] = {"planned_values": {"root_module": {"resources": [KEY]}}}
     monkeypatch.setattr(cost, "use", lambda _env: replace(dev, region=region))
     monkeypatch.setattr(pipeline, "build_packages", lambda *_args: None)
-    monkeypatch.setattr(pipeline, "plan", lambda _environment: pipeline.Plan(2, "", planned))
+    monkeypatch.setattr(pipeline, "plan", lambda *_args, **_words: pipeline.Plan(2, "", planned))
     file = tmp_path / "cost.md"
     code, out, _ = invoke("cost", "--env", "dev", "--markdown", str(file))
     assert code == 0
