@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from scripts import pipeline
+from scripts import pipeline, release
 from scripts.console import Screen, Step
 from scripts.dataset import Dataset, StagedDataset, make_splits
 from scripts.dataset.model import Splits
@@ -11,7 +11,7 @@ from scripts.environment import Environment
 from scripts.evaluation.evaluate import Evaluation
 from scripts.evaluation.gate import Rule
 from scripts.pipeline import Provisioned
-from scripts.serving import deployment, release
+from scripts.serving import deployment
 from scripts.serving.deployment import Deployment
 from scripts.training import train
 from scripts.training.train import TrainingResult

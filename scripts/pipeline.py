@@ -30,9 +30,9 @@ from scripts.evaluation import evaluate
 from scripts.evaluation.evaluate import Evaluation
 from scripts.provisioning import destroy as removal
 from scripts.provisioning import package, terraform
-from scripts.serving import deployment, models
-from scripts.serving.models import Model
-from scripts.training import train
+from scripts.serving import deployment
+from scripts.training import models, train
+from scripts.training.models import Model
 from scripts.training.train import TrainingResult
 
 DOWNLOADS = ROOT / ".local" / "downloads"

@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from scripts import lease, pipeline
+from scripts import lease, pipeline, release
 from scripts.artifacts import RETRAINING, Bucket
 from scripts.console import Screen
 from scripts.dataset import extend, read_additions
@@ -22,7 +22,7 @@ from scripts.environment import Environment
 from scripts.errors import UserError
 from scripts.evaluation.gate import Rule
 from scripts.pipeline import Provisioned
-from scripts.serving import deployment, endpoint, registry, release
+from scripts.serving import deployment, endpoint, registry
 from scripts.serving.rollout import Rollout, deployment_config, possible
 from scripts.training import train
 from scripts.training.train import TrainingResult

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from invoke import Context, task
 
-from scripts import pipeline, tables
+from scripts import pipeline, release, tables
 from scripts.commands import (
     ALGORITHM_HELP,
     DEFAULT_ENV,
@@ -20,7 +20,7 @@ from scripts.console import Screen
 from scripts.errors import UserError
 from scripts.evaluation.gate import Rule
 from scripts.serving import deployment as deployment_module
-from scripts.serving import registry, release
+from scripts.serving import registry
 from scripts.training.train import EFFICIENTNET
 
 _DECISION_HELP = {

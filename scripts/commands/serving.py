@@ -2,8 +2,9 @@
 
 from invoke import Context, Exit, task
 
-from scripts import pipeline, tables
+from scripts import pipeline, release, switch, tables
 from scripts import retrain as retrain_module
+from scripts import rollback as rollback_module
 from scripts.commands import (
     ALGORITHM_HELP,
     BAKE_HELP,
@@ -21,8 +22,7 @@ from scripts.commands import (
 from scripts.console import Screen
 from scripts.errors import UserError
 from scripts.evaluation.gate import Rule
-from scripts.serving import deployment, registry, release, switch
-from scripts.serving import rollback as rollback_module
+from scripts.serving import deployment, registry
 from scripts.serving.endpoint import Fleet
 from scripts.serving.rollout import CANARY, Rollout
 from scripts.training.train import EFFICIENTNET

@@ -10,7 +10,7 @@ from itertools import cycle
 from pathlib import Path
 from typing import Any
 
-from scripts import pipeline, retrain
+from scripts import pipeline, release, retrain
 from scripts.console import Screen
 from scripts.dataset import Dataset
 from scripts.dataset.model import Sample
@@ -20,7 +20,7 @@ from scripts.errors import UserError
 from scripts.evaluation.gate import Rule
 from scripts.operation import workflow
 from scripts.retrain import Request, Retraining
-from scripts.serving import registry, release
+from scripts.serving import registry
 from scripts.serving.rollout import Rollout
 
 NEW_PICTURES = "new-pictures"

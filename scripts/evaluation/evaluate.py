@@ -11,7 +11,7 @@ from scripts.evaluation import calibration, quality
 from scripts.evaluation.calibration import Bin
 from scripts.evaluation.quality import ClassQuality, Prediction, Threshold
 from scripts.evaluation.transforms import manifest_key, predict
-from scripts.serving.models import Model
+from scripts.training.models import Model
 
 PARTS = ("validation", "test")
 TARGET = 0.97  # how often accepted pictures must be right

@@ -18,7 +18,7 @@ from scripts.artifacts import DATASETS, TRANSFORMS, Bucket
 from scripts.environment import Environment
 from scripts.errors import UserError
 from scripts.evaluation.quality import Prediction
-from scripts.serving.models import Model
+from scripts.training.models import Model
 
 INSTANCE_TYPE = "ml.m5.large"
 CONTENT_TYPE, ACCEPT = "application/x-image", "application/json"

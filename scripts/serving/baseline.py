@@ -15,7 +15,7 @@ from lambdas.common.errors import Rejected
 from lambdas.common.picture import decode, normalise
 from scripts.artifacts import BASELINES, DATASETS, Bucket
 from scripts.evaluation.evaluate import PARTS, evaluation_key, predictions_key
-from scripts.serving.models import Model
+from scripts.training.models import Model
 
 MOST_SAMPLES = 1_000
 MAX_PIXELS = 50_000_000  # as for uploads: terraform/modules/functions/settings.tf

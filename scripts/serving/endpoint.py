@@ -15,8 +15,8 @@ from scripts.evaluation import evaluate
 from scripts.evaluation.transforms import parse_scores
 from scripts.serving import deployment
 from scripts.serving.deployment import Deployment
-from scripts.serving.models import Model
 from scripts.serving.rollout import Rollout, deployment_config, possible
+from scripts.training.models import Model
 
 INSTANCE_TYPE = "ml.m5.large"
 INSTANCE_COUNT = 2  # with one, an update cannot be a canary, and a failure is an outage

@@ -21,7 +21,7 @@ from scripts.evaluation import transforms
 from scripts.evaluation.evaluate import Evaluation, evaluation_key
 from scripts.serving import endpoint
 from scripts.serving.deployment import Deployment
-from scripts.serving.models import Model
+from scripts.training.models import Model
 
 APPROVED, REJECTED, PENDING = "Approved", "Rejected", "PendingManualApproval"
 COLUMNS = ("Version", "Date", "Algorithm", "Accuracy", "Threshold", "Coverage", "Status", "Live")

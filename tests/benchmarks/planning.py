@@ -15,8 +15,7 @@ from deployment import deployed
 from measuring import in_turns
 
 from scripts.environment import DEFAULT_REGION, TERRAFORM, dummy_credentials
-from scripts.provisioning import terraform_release
-from scripts.provisioning.terraform import PARALLELISM
+from scripts.provisioning import terraform, terraform_release
 
 RUNS = 5
 
@@ -42,13 +41,12 @@ def _terraform(cloud: Path) -> Callable[[], object]:
         **os.environ,
         **dummy_credentials(DEFAULT_REGION),
         **endpoints,
-        "TF_DATA_DIR": str(folder / "terraform"),
-        "CHECKPOINT_DISABLE": "1",
+        **terraform.settings(terraform.LOCAL_DATA),
     }
     files = (TERRAFORM / "environments" / "local.tfvars", folder / "deployment.tfvars.json")
     command = [
         *(str(terraform_release.find()), "plan", "-input=false", "-detailed-exitcode"),
-        *(f"-parallelism={PARALLELISM}", *(f"-var-file={file}" for file in files)),
+        *(f"-parallelism={terraform.PARALLELISM}", *(f"-var-file={file}" for file in files)),
     ]
     return lambda: subprocess.run(
         command, cwd=folder / "root", env=environment, capture_output=True, check=True

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from scripts import pipeline
+from scripts import pipeline, release
 from scripts.environment import Environment
 from scripts.evaluation.gate import Check, Rule, Verdict
-from scripts.serving import deployment, release
+from scripts.serving import deployment
 from scripts.serving.deployment import Deployment
 from scripts.serving.registry import APPROVED, PENDING, REJECTED, Version
 

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from scripts import pipeline, retrain
+from scripts import pipeline, release, retrain, rollback
 from scripts.artifacts import Bucket
 from scripts.environment import Environment
 from scripts.errors import UserError
 from scripts.evaluation.gate import Rule
 from scripts.retrain import DEPLOYED, ROLLED_BACK, Request, Retraining
-from scripts.serving import deployment, release, rollback
+from scripts.serving import deployment
 from scripts.serving.endpoint import Fleet
 from scripts.serving.registry import APPROVED, REJECTED, Version
 from scripts.serving.rollout import BAKE_S, Rollout

@@ -15,8 +15,7 @@ from scripts.dataset import load, make_splits, stage
 from scripts.environment import DEFAULT_REGION, Environment
 from scripts.errors import UserError
 from scripts.localcloud.standin import MARK, WORDS
-from scripts.serving import models
-from scripts.training import builtin, train
+from scripts.training import builtin, models, train
 
 BUCKET = "localcloud-tests"
 ROLE = "arn:aws:iam::000000000000:role/sagemaker"

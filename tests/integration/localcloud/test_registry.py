@@ -12,8 +12,8 @@ from scripts.evaluation import evaluate
 from scripts.evaluation.quality import Prediction
 from scripts.provisioning import destroy
 from scripts.serving import registry
-from scripts.serving.models import Model
 from scripts.serving.registry import APPROVED, PENDING, REJECTED
+from scripts.training.models import Model
 
 BUCKET = "localcloud-tests"
 IMAGE = "763104351884.dkr.ecr.us-east-1.amazonaws.com/pytorch-inference:2.6.0-cpu-py312"

@@ -1,4 +1,4 @@
-"""Environments to open: a Terraform folder, a local cloud, and the user's AWS configuration."""
+"""What tests of several subjects share: environments to open, and the steps of a change."""
 
 from __future__ import annotations
 
@@ -8,18 +8,30 @@ import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from scripts import environment, pipeline, retrain
+from scripts import environment, pipeline, release, retrain, rollback
 from scripts.artifacts import Bucket, dataset_key
+from scripts.console import Screen
+from scripts.environment import Environment
 from scripts.pipeline import Provisioned
-from scripts.serving import registry, release
+from scripts.serving import deployment, endpoint, registry
+from scripts.serving.deployment import Deployment
+from scripts.serving.registry import Version
+from scripts.serving.rollout import Rollout
+from scripts.training import models
+from scripts.training.models import Model
 from scripts.training.train import TrainingResult
 from tests.unit.scripts.retraining_steps import Steps
+from tests.unit.scripts.rollback_steps import Serving
+
+if TYPE_CHECKING:
+    from tests.unit.conftest import Registry
 
 LOCAL_URL = "http://127.0.0.1:4566"
+ROLE = "arn:aws:iam::123456789012:role/scones-dev-sagemaker"
 
 
 @pytest.fixture
@@ -126,3 +138,73 @@ def steps(monkeypatch: pytest.MonkeyPatch, bucket: Bucket) -> Steps:
     staged = {"dataset_id": "0123456789ab", "counts": {}}
     bucket.write_json(dataset_key("0123456789ab"), staged)
     return steps
+
+
+@pytest.fixture
+def serving(
+    monkeypatch: pytest.MonkeyPatch, bucket: Bucket, make_deployment: Callable[..., Deployment]
+) -> Serving:
+    """An endpoint that takes every model at once, and Terraform; each can be made to fail."""
+    state = Serving()
+
+    def deploy(
+        _environment: object,
+        _bucket: object,
+        model: Model,
+        *,
+        rollout: Rollout,
+        config: str,
+        **_options: Any,
+    ) -> Deployment:
+        state.configs.append(config)
+        state.fail("deploy")
+        state.rollouts.append((model.name, rollout))
+        state.model = model.name
+        state.fail("after deploy")
+        moment = f"2026-11-23T11:{len(state.rollouts):02d}:00+00:00"
+        return make_deployment(model_name=model.name, version=None, deployed_at=moment)
+
+    def register(_environment: object, _bucket: object, _role: str, job: str) -> Model:
+        return Model(job, job, "efficientnet", ("bicycle", "motorcycle"), 128, "0123456789ab")
+
+    def served_model(_environment: object, _say: object) -> str | None:
+        live = deployment.load(bucket)
+        return state.model or (live.model_name if live else None)
+
+    def provision(*_args: Any) -> None:
+        state.fail("apply")
+        state.applied += 1
+
+    monkeypatch.setattr(endpoint, "deploy", deploy)
+    monkeypatch.setattr(endpoint, "is_taking_over", lambda _environment: state.is_taking_over)
+    monkeypatch.setattr(endpoint, "served_model", served_model)
+    monkeypatch.setattr(models, "register", register)
+    monkeypatch.setattr(pipeline, "build_packages", lambda *_args: state.fail("package"))
+    monkeypatch.setattr(pipeline, "provision", provision)
+    return state
+
+
+@pytest.fixture
+def deployed(
+    registry: Registry,
+    bucket: Bucket,
+    make_deployment: Callable[..., Deployment],
+    make_version: Callable[..., Version],
+) -> Callable[..., None]:
+    """deployed(status, status, ...): versions from 1 on, deployed one after the other."""
+
+    def make(*statuses: str) -> None:
+        for number, status in enumerate(statuses, start=1):
+            registry.hold(make_version(number, status=status))
+            deployment.save(bucket, make_deployment(number))
+
+    return make
+
+
+@pytest.fixture
+def roll_back(
+    serving: Serving, dev: Environment, bucket: Bucket, screen: Screen
+) -> Callable[[], Deployment]:
+    """roll_back(): what `invoke rollback` does."""
+    outputs = {"sagemaker_role_arn": ROLE, "rollback_alarm_names": ["scones-dev-rollback-5xx"]}
+    return lambda: rollback.rollback(dev, Provisioned(outputs, bucket), screen, "Too many errors.")

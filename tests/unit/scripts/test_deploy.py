@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from scripts import deploy, pipeline
+from scripts import deploy, pipeline, release
 from scripts.artifacts import CURRENT_DATASET, Bucket
 from scripts.console import Screen, Step
 from scripts.dataset.model import Dataset, Sample
@@ -17,7 +17,7 @@ from scripts.environment import Environment
 from scripts.errors import UserError
 from scripts.evaluation.gate import Rule
 from scripts.pipeline import Provisioned
-from scripts.serving import deployment, release
+from scripts.serving import deployment
 from scripts.serving.deployment import Deployment
 from scripts.serving.registry import APPROVED, REJECTED, Version
 from scripts.serving.rollout import BAKE_S, Rollout

@@ -15,7 +15,7 @@ from scripts.errors import UserError
 from scripts.evaluation import calibration, evaluate
 from scripts.evaluation.evaluate import Evaluation, evaluation_key, predictions_key
 from scripts.evaluation.quality import Prediction
-from scripts.serving.models import Model
+from scripts.training.models import Model
 
 LABELS = ("bicycle", "motorcycle")
 DATASET, OTHER_DATASET = "0123456789ab", "ba9876543210"

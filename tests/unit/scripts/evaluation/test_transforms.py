@@ -19,7 +19,7 @@ from scripts.errors import UserError
 from scripts.evaluation import transforms
 from scripts.evaluation.quality import Prediction
 from scripts.evaluation.transforms import parse_scores
-from scripts.serving.models import Model
+from scripts.training.models import Model
 
 LABELS = ("bicycle", "motorcycle")
 MODEL = Model(

@@ -12,8 +12,8 @@ from scripts.artifacts import Bucket
 from scripts.environment import Environment
 from scripts.serving import endpoint
 from scripts.serving.deployment import Deployment
-from scripts.serving.models import Model
 from scripts.serving.rollout import Rollout
+from scripts.training.models import Model
 
 MODEL = Model(
     name="scones-dev-efficientnet-1",

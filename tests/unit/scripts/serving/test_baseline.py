@@ -20,7 +20,7 @@ from scripts.artifacts import Bucket
 from scripts.evaluation.evaluate import evaluation_key, predictions_key
 from scripts.serving import baseline
 from scripts.serving.baseline import baseline_key, freeze
-from scripts.serving.models import Model
+from scripts.training.models import Model
 
 MODEL = Model("m-1", "m-1", "efficientnet", ("bicycle", "motorcycle"), 64, "0123456789ab")
 

@@ -19,8 +19,8 @@ from scripts.evaluation import evaluate
 from scripts.evaluation.evaluate import Evaluation
 from scripts.evaluation.quality import Prediction
 from scripts.serving import registry
-from scripts.serving.models import Model
 from scripts.serving.registry import APPROVED, PENDING, REJECTED, Version
+from scripts.training.models import Model
 
 IMAGE = "763104351884.dkr.ecr.us-east-1.amazonaws.com/pytorch-inference:2.6-cpu-py312"
 MODEL = Model(

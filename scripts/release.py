@@ -13,12 +13,13 @@ from scripts.evaluation.evaluate import Evaluation
 from scripts.evaluation.gate import Decision, Rule, Verdict
 from scripts.evaluation.quality import Prediction
 from scripts.pipeline import Provisioned
-from scripts.serving import baseline, deployment, endpoint, models, registry
+from scripts.serving import baseline, deployment, endpoint, registry
 from scripts.serving.deployment import Deployment
 from scripts.serving.endpoint import Fleet
-from scripts.serving.models import Model
 from scripts.serving.registry import Version
 from scripts.serving.rollout import BAKE_S, CANARY, LOCAL_BAKE_S, Rollout
+from scripts.training import models
+from scripts.training.models import Model
 
 UNFINISHED = "deployments/rollout.json"
 # Reasons of AWS that say nothing about the model: it had no instances, or they took too long.

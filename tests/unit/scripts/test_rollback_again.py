@@ -13,7 +13,7 @@ from scripts.serving import deployment, endpoint
 from scripts.serving import registry as versions
 from scripts.serving.deployment import Deployment
 from scripts.serving.registry import APPROVED, REJECTED, Version
-from tests.unit.scripts.serving.rollback_steps import Killed, Serving, model_name
+from tests.unit.scripts.rollback_steps import Killed, Serving, model_name
 
 if TYPE_CHECKING:
     from tests.unit.conftest import Registry

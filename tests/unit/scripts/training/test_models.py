@@ -17,7 +17,7 @@ from scripts.artifacts import Bucket
 from scripts.dataset.pictures import MAX_PICTURE_BYTES
 from scripts.environment import ROOT, Environment
 from scripts.errors import UserError
-from scripts.serving import models
+from scripts.training import models
 
 ROLE = "arn:aws:iam::123456789012:role/scones-dev-sagemaker"
 JOB = "scones-dev-efficientnet-20261123-100000-000000"

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from scripts import release
 from scripts.artifacts import Bucket
 from scripts.console import Screen
 from scripts.environment import Environment
@@ -15,10 +16,11 @@ from scripts.evaluation import evaluate
 from scripts.evaluation.gate import Rule, Verdict
 from scripts.evaluation.quality import Prediction
 from scripts.pipeline import Provisioned
-from scripts.serving import deployment, models, release
+from scripts.serving import deployment
 from scripts.serving.deployment import Deployment
-from scripts.serving.models import Model
 from scripts.serving.registry import APPROVED, PENDING, REJECTED, Version
+from scripts.training import models
+from scripts.training.models import Model
 
 if TYPE_CHECKING:
     from tests.unit.conftest import Registry

@@ -6,13 +6,13 @@ one that was stopped on its way is brought to its end by the next run, which goe
 
 from dataclasses import asdict, dataclass
 
-from scripts import pipeline
+from scripts import pipeline, release
 from scripts.artifacts import Bucket
 from scripts.console import Screen
 from scripts.environment import Environment
 from scripts.errors import UserError
 from scripts.pipeline import Provisioned
-from scripts.serving import deployment, endpoint, registry, release
+from scripts.serving import deployment, endpoint, registry
 from scripts.serving.deployment import Deployment
 from scripts.serving.registry import Version
 from scripts.serving.rollout import ALL_AT_ONCE, Rollout

@@ -6,13 +6,13 @@ from collections.abc import Callable
 
 import pytest
 
-from scripts import pipeline
+from scripts import pipeline, switch
 from scripts.artifacts import Bucket
 from scripts.console import Screen
 from scripts.environment import Environment
 from scripts.errors import UserError
 from scripts.pipeline import Provisioned
-from scripts.serving import deployment, endpoint, switch
+from scripts.serving import deployment, endpoint
 from scripts.serving.deployment import Deployment
 
 

@@ -9,18 +9,20 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from scripts import release
 from scripts.artifacts import Bucket
 from scripts.console import Screen
 from scripts.environment import LOCAL, Environment
 from scripts.errors import UserError
 from scripts.pipeline import Provisioned
-from scripts.serving import baseline, deployment, endpoint, models, release
+from scripts.serving import baseline, deployment, endpoint
 from scripts.serving.deployment import Deployment
 from scripts.serving.endpoint import Fleet
-from scripts.serving.models import Model
 from scripts.serving.registry import APPROVED, PENDING, REJECTED, Version
 from scripts.serving.rollout import BAKE_S, CANARY, LINEAR, LOCAL_BAKE_S, Rollout
-from tests.unit.scripts.serving.rollback_steps import Killed
+from scripts.training import models
+from scripts.training.models import Model
+from tests.unit.scripts.rollback_steps import Killed
 
 if TYPE_CHECKING:
     from tests.unit.conftest import Registry

@@ -7,15 +7,16 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from scripts import pipeline
+from scripts import pipeline, rollback
 from scripts.artifacts import Bucket
 from scripts.errors import UserError
-from scripts.serving import deployment, endpoint, models, rollback
+from scripts.serving import deployment, endpoint
 from scripts.serving.deployment import Deployment
-from scripts.serving.models import Model
 from scripts.serving.registry import APPROVED, PENDING, REJECTED, Version
 from scripts.serving.rollout import ALL_AT_ONCE, Rollout
-from tests.unit.scripts.serving.rollback_steps import Serving, model_name
+from scripts.training import models
+from scripts.training.models import Model
+from tests.unit.scripts.rollback_steps import Serving, model_name
 
 if TYPE_CHECKING:
     from tests.unit.conftest import Registry
