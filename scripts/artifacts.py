@@ -65,6 +65,10 @@ class Bucket:
         body = json.dumps(document, indent=2).encode()
         self.s3.put_object(Bucket=self.name, Key=key, Body=body, ContentType="application/json")
 
+    def delete(self, key: str) -> None:
+        """Remove an object; one that is not there is no error."""
+        self.s3.delete_object(Bucket=self.name, Key=key)
+
     def download(self, key: str, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         self.s3.download_file(self.name, key, str(path))

@@ -49,7 +49,8 @@ def deploy(
     provisioned = pipeline.provision(environment, screen)
     with screen.step("stage", "Stage data") as step:
         found = dataset(step, provisioned.outputs["labels"])
-        splits, staged = pipeline.stage_splits(provisioned, step, make_splits(found), found.classes)
+        splits = make_splits(found)
+        staged = pipeline.stage_splits(provisioned, step, splits, found.classes)
         pipeline.use_dataset(provisioned.bucket, staged.dataset_id)
     trained = pipeline.train_model(
         environment,

@@ -5,5 +5,5 @@ class UserError(Exception):
     """Something a person can mend.
 
     The message is one line: what is wrong, and what to do next. Tasks print it without a
-    traceback and exit with 1; `--debug` shows the traceback.
+    traceback and exit with 1; SCONES_DEBUG=1 shows it.
     """

@@ -109,7 +109,7 @@ def stage_data(
     with screen.step("stage", "Stage data") as step:
         dataset = read_dataset(step, source, provisioned.outputs["labels"])
         splits = make_splits(dataset, seed=seed)
-        _, staged = stage_splits(provisioned, step, splits, dataset.classes)
+        staged = stage_splits(provisioned, step, splits, dataset.classes)
         use_dataset(provisioned.bucket, staged.dataset_id)
         return splits, staged
 
@@ -126,7 +126,7 @@ def progress_of(step: Step) -> Progress:
 
 def stage_splits(
     provisioned: Provisioned, step: Step, splits: Splits, classes: Sequence[str]
-) -> tuple[Splits, StagedDataset]:
+) -> StagedDataset:
     """Bring the parts to S3, with a document that says what they are."""
     bucket = provisioned.bucket
     staged = stage(splits, classes, bucket.s3, bucket.name, progress=progress_of(step))
@@ -140,7 +140,7 @@ def stage_splits(
     if bucket.read_json(dataset_key(staged.dataset_id)) != document:
         bucket.write_json(dataset_key(staged.dataset_id), document)
     step.result = f"{describe(splits, classes)}; {staged.uploaded} objects uploaded"
-    return splits, staged
+    return staged
 
 
 def use_dataset(bucket: Bucket, dataset_id: str) -> None:
@@ -283,14 +283,14 @@ def _remove(environment: Environment, step: Step) -> int:
     for name in buckets:
         removal.empty_bucket(environment, name, step.say)
     try:
-        return terraform.destroy(workspace, None, step.progress)
+        return terraform.destroy(workspace, step.progress)
     except UserError as error:
         if "BucketNotEmpty" not in str(error):
             raise
     # A late capture, or the monitor's record: with what Terraform has removed, nothing writes now.
     for name in buckets:
         removal.empty_bucket(environment, name, step.say)
-    return terraform.destroy(workspace, None, step.progress)
+    return terraform.destroy(workspace, step.progress)
 
 
 def _show_left(environment: Environment, screen: Screen) -> None:

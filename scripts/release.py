@@ -127,7 +127,7 @@ def deploy_endpoint(
                 say=step.say,
             )
         except endpoint.RolledBack as error:
-            _forget(bucket)  # its update has ended: the next try needs another one
+            bucket.delete(UNFINISHED)  # its update has ended: the next try needs another one
             if _is_the_models_fault(str(error)):
                 registry.decide(environment, version, registry.REJECTED, str(error))
             raise
@@ -137,7 +137,7 @@ def deploy_endpoint(
         deployed = replace(deployed, version=version.number, override=override)
         before_record()
         deployment.save(bucket, deployed)
-        _forget(bucket)
+        bucket.delete(UNFINISHED)
         what = f"version {version.number}, {registry.algorithm_in_words(version)}"
         step.result = f"{deployed.endpoint_name} in service with {what}"
         if missing:
@@ -158,10 +158,6 @@ def _config_of(environment: Environment, bucket: Bucket, model: Model, fleet: Fl
         config = endpoint.new_config_name(environment)
         bucket.write_json(UNFINISHED, {**wanted, "config": config})
     return str(config)
-
-
-def _forget(bucket: Bucket) -> None:
-    bucket.s3.delete_object(Bucket=bucket.name, Key=UNFINISHED)
 
 
 def rollout_of(

@@ -182,15 +182,15 @@ def _data(
     classes, splits = pipeline.read_current_dataset(provisioned.bucket, progress)
     if request.add is None:
         return classes, splits, "nothing added"
-    added = read_additions(Path(request.add), classes)
-    splits, additions = extend(splits, classes, added)
+    added = read_additions(Path(request.add), classes, progress)
+    splits, additions = extend(splits, classes, added, progress=progress)
     return classes, splits, additions.in_words()
 
 
 def _stage(provisioned: Provisioned, screen: Screen, request: Request) -> str:
     with screen.step("stage", "Stage data") as step:
         classes, splits, words = _data(provisioned, request, pipeline.progress_of(step))
-        _, staged = pipeline.stage_splits(provisioned, step, splits, classes)
+        staged = pipeline.stage_splits(provisioned, step, splits, classes)
         step.result = f"{words}; {step.result}"
         return staged.dataset_id
 

@@ -69,7 +69,7 @@ def rollback(
         pipeline.build_packages(environment, screen)
         pipeline.provision(environment, screen, "apply", "Apply the threshold")
         held.check()
-        _forget(bucket)
+        bucket.delete(UNFINISHED)
         if is_another:
             raise UserError(
                 f"Nothing was done but to finish the rollback for '{begun.reason}': version "
@@ -89,18 +89,12 @@ def _unfinished(bucket: Bucket) -> Rollback | None:
     return begun if is_current else None
 
 
-def _forget(bucket: Bucket) -> None:
-    bucket.s3.delete_object(Bucket=bucket.name, Key=UNFINISHED)
-
-
 def _begin(environment: Environment, screen: Screen, bucket: Bucket, reason: str) -> Rollback:
     """What is to be left, and for what. Waits for an update whose process was killed."""
     with screen.step("look", "Look at the endpoint") as step:
         was_taking_over = endpoint.is_taking_over(environment)
         served = endpoint.served_model(environment, step.say)
-        live = deployment.load(bucket)
-        if live is None:
-            raise UserError("No endpoint is deployed yet. Run: invoke endpoint")
+        live = deployment.require(bucket)
         if was_taking_over and served == live.model_name:
             raise UserError(
                 f"The update that was under way did not take over: {served} serves, as before. "
@@ -160,7 +154,8 @@ def _return(
             before_record=reject,
         )
     except endpoint.RolledBack:
-        _forget(provisioned.bucket)  # its update has ended: the next try needs another one
+        # Its update has ended: the next try needs another one.
+        provisioned.bucket.delete(UNFINISHED)
         raise
     if left:
         screen.print(f"Version {left.number} is left, and rejected: {begun.reason}")

@@ -13,7 +13,6 @@ from scripts.errors import UserError
 from scripts.operation.workflow import INCOMING
 from scripts.pipeline import Provisioned
 from scripts.serving import deployment, endpoint
-from scripts.serving.deployment import Deployment
 
 
 def stop(environment: Environment, provisioned: Provisioned, screen: Screen) -> None:
@@ -35,7 +34,7 @@ def start(environment: Environment, provisioned: Provisioned, screen: Screen) ->
 
 
 def _stop(environment: Environment, provisioned: Provisioned, screen: Screen) -> None:
-    live = _live(provisioned)
+    live = deployment.require(provisioned.bucket)
     config = live.stopped_config or endpoint.config_of(environment)
     if config is None:
         raise UserError(
@@ -50,7 +49,7 @@ def _stop(environment: Environment, provisioned: Provisioned, screen: Screen) ->
 
 
 def _start(environment: Environment, provisioned: Provisioned, screen: Screen) -> None:
-    live = _live(provisioned)
+    live = deployment.require(provisioned.bucket)
     if live.stopped_config is None:
         raise UserError(f"The endpoint {live.endpoint_name} is not switched off.")
     with screen.step("start", "Start the endpoint") as step:
@@ -60,10 +59,3 @@ def _start(environment: Environment, provisioned: Provisioned, screen: Screen) -
     pipeline.provision(environment, screen, "resume", "Resume the workflow")
     where = f"s3://{provisioned.outputs['uploads_bucket']}/{INCOMING}"
     screen.print(f"What was uploaded meanwhile: {environment.command(f'batch {where}')}")
-
-
-def _live(provisioned: Provisioned) -> Deployment:
-    live = deployment.load(provisioned.bucket)
-    if live is None:
-        raise UserError("No endpoint is deployed yet. Run: invoke endpoint")
-    return live

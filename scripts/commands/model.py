@@ -18,6 +18,7 @@ from scripts.commands import (
 )
 from scripts.console import Screen
 from scripts.errors import UserError
+from scripts.evaluation.evaluate import TARGET
 from scripts.evaluation.gate import Rule
 from scripts.serving import deployment as deployment_module
 from scripts.serving import registry
@@ -95,11 +96,11 @@ def evaluate(
     gate: list[str],
     env: str = DEFAULT_ENV,
     job: str | None = None,
-    target: float = 0.97,
+    target: float = TARGET,
 ) -> None:
     """Test a trained model, choose its threshold, and let the gate decide."""
     if not 0 < target <= 1:
-        raise UserError(f"The target {target:g} is no share. Give one between 0 and 1: 0.97.")
+        raise UserError(f"The target {target:g} is no share. Give one between 0 and 1: {TARGET}.")
     rule = Rule.with_settings(gate)
     environment, screen = use(env), Screen()
     provisioned = pipeline.open_provisioned(environment)

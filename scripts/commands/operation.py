@@ -59,9 +59,7 @@ def report(
     path = Path(out) if out else BUILD / env / "report.html"
 
     def make() -> ReportData:
-        deployed = deployment.load(provisioned.bucket)
-        if deployed is None:
-            raise UserError("No endpoint is deployed yet. Run: invoke endpoint")
+        deployed = deployment.require(provisioned.bucket)
         return monitoring.gather(
             environment,
             provisioned.outputs,
@@ -184,7 +182,6 @@ def forget(_: Context, key: str, env: str = DEFAULT_ENV, yes: bool = False) -> N
             environment,
             provisioned.outputs,
             provisioned.bucket,
-            environment.prefix,
             key,
             step.say,
         )

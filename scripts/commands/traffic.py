@@ -80,5 +80,7 @@ def traffic(
     screen.table(*outcome.PARTS_COLUMNS, rows=outcome.parts_rows(result))
     for line in outcome.describe(result):
         screen.print(line)
-    if lost := result["lost"] or result["not_sent"]:
+    # What the endpoint does not take is lost; an upload that is not taken never was there.
+    lost = result["lost"] + (result["not_sent"] if to == plan.WORKFLOW else 0)
+    if lost:
         raise Exit(f"{lost:,} pictures were lost or not taken; see {path}.", code=1)

@@ -370,11 +370,17 @@ def _functions(resources: Sequence[Resource]) -> dict[str, float]:
 def _retention_days(resources: Sequence[Resource], folder: str) -> float:
     """Days that a folder's objects are kept, as old versions, too; a month where no end is set."""
     for item in _by_type(resources).get("aws_s3_bucket_lifecycle_configuration", []):
-        for rule in item.values.get("rule") or []:
+        rules = item.values.get("rule") or []
+        old = [one["noncurrent_days"] for rule in rules for one in _old_versions(rule)]
+        for rule in rules:
             prefixes = [one.get("prefix") for one in rule.get("filter") or []]
             if folder in prefixes:
-                return float(rule["expiration"][0]["days"]) + 15
+                return float(rule["expiration"][0]["days"]) + max(old, default=0)
     return DAYS_A_MONTH
+
+
+def _old_versions(rule: Mapping[str, Any]) -> Sequence[Mapping[str, float]]:
+    return rule.get("noncurrent_version_expiration") or []
 
 
 def _is_traced(resources: Sequence[Resource]) -> bool:

@@ -9,28 +9,24 @@ added = read_additions(folder, classes)                newly labelled pictures
 splits, additions = extend(splits, classes, added)     test stays what it is
 """
 
-from scripts.dataset.additions import Additions, extend, read_additions
+from scripts.dataset.additions import extend, read_additions
 from scripts.dataset.model import Dataset, Progress, Sample, Splits
-from scripts.dataset.pictures import decoded_digest
 from scripts.dataset.source import load
-from scripts.dataset.split import make_splits, split_validation
+from scripts.dataset.split import make_splits
 from scripts.dataset.staged import read_staged
 from scripts.dataset.staging import StagedDataset, describe, stage
 
 __all__ = [
-    "Additions",
     "Dataset",
     "Progress",
     "Sample",
     "Splits",
     "StagedDataset",
-    "decoded_digest",
     "describe",
     "extend",
     "load",
     "make_splits",
     "read_additions",
     "read_staged",
-    "split_validation",
     "stage",
 ]

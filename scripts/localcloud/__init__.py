@@ -1,4 +1,4 @@
 """AWS on this machine: ministack, plus the SageMaker and Application Auto Scaling it lacks.
 
-Only tasks.py and the tests import this package; nothing that runs on AWS knows that it exists.
+Only scripts/commands and the tests import this package; nothing that runs on AWS knows of it.
 """

@@ -81,7 +81,10 @@ def _refuse_unknown_schedule(request: Mapping[str, Any]) -> None:
 
 
 class Moto:
-    """moto's services, asked without a network. One request at a time: they know no locks."""
+    """moto's services, asked without a network; the Model Registry is our own in place of moto's.
+
+    One request at a time: they know no locks.
+    """
 
     def __init__(self) -> None:
         from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app

@@ -75,8 +75,7 @@ class SageMaker:
         if not container.can_run(image):
             raise ServiceError(
                 "ValidationException",
-                f"Requested image {image} not found. The local cloud runs AWS's PyTorch images "
-                "only.",
+                f"Requested image {image} not found. {container.RUNS}",
             )
         bucket, key = split_s3_uri(uri)
         try:

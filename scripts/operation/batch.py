@@ -72,9 +72,7 @@ class State:
 
 def machine_of(outputs: Mapping[str, Any]) -> str:
     """The state machine's ARN. Raises UserError when nothing is deployed."""
-    if not (arn := outputs.get("batch_state_machine_arn")):
-        raise UserError("No endpoint is deployed yet. Run: invoke endpoint, then invoke apply")
-    return str(arn)
+    return str(workflow.deployed(outputs, "batch_state_machine_arn"))
 
 
 def start(

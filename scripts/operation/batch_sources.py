@@ -11,13 +11,13 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from lambdas.common.messages import MAX_FIELD_BYTES, image_id
+from scripts.dataset.pictures import MAX_PICTURE_BYTES
 from scripts.environment import Environment
 from scripts.errors import UserError
 from scripts.operation.workflow import ADHOC, INCOMING, UPLOADS_AT_ONCE
 
 FOLDERS = (INCOMING, ADHOC)  # what serialize may read
 MAX_LINE_BYTES = 16_384
-MAX_FILE_BYTES = 26_214_400  # what serialize accepts: larger ones would be uploaded for nothing
 _PICTURES = {".jpg", ".jpeg", ".png", ".webp"}
 _DIGITS_OF_DIGEST = 16
 _GONE = ("404", "NoSuchKey", "NoSuchVersion")
@@ -168,7 +168,7 @@ def _files(folder: Path) -> list[Path]:
         and path.is_file()
         and not path.is_symlink()
         and path.resolve().is_relative_to(folder.resolve())
-        and path.stat().st_size <= MAX_FILE_BYTES
+        and path.stat().st_size <= MAX_PICTURE_BYTES
     )
     if not found:
         raise UserError(

@@ -66,7 +66,6 @@ def forget(
     environment: Environment,
     outputs: Mapping[str, Any],
     artifacts: Bucket,
-    endpoint: str,
     key: str,
     say: Say,
 ) -> Forgotten:
@@ -89,7 +88,7 @@ def forget(
         if not traces.ids and not any(messages):
             raise UserError(f"Nothing is known of {key}. Give the key as it stands in the bucket.")
         say("captured inferences")
-        removed = _remove_captures(artifacts, endpoint, traces)
+        removed = _remove_captures(artifacts, environment.prefix, traces)
         say("messages")
         for url, items in zip(urls, messages, strict=True):
             queues.delete(environment.client("sqs"), url, items)

@@ -13,7 +13,6 @@ from contextlib import closing
 from typing import Any
 
 from scripts.environment import Environment
-from scripts.errors import UserError
 from scripts.operation import failures, queues, workflow
 from scripts.operation.failures import Failure
 from scripts.operation.queues import Message
@@ -53,14 +52,13 @@ def redrive(
     how many were not done or gave no answer: their messages stay. Those that were not received
     are in no count. Raises UserError when nothing is deployed.
     """
-    if not outputs.get("state_machine_arn"):
-        raise UserError("No endpoint is deployed yet. Run: invoke endpoint, then invoke apply")
+    arn = workflow.deployed(outputs, "state_machine_arn")
     machine = workflow.executions(environment)
     sqs, url = environment.client("sqs"), outputs["failure_queue_url"]
     counts: dict[str, int] = {}
 
     def again(failure: Failure) -> str:
-        outcome = _run(machine, outputs["state_machine_arn"], failure)
+        outcome = _run(machine, arn, failure)
         if outcome == NOT_DONE:
             queues.give_back(sqs, url, [failure.message])
         elif outcome != NO_ANSWER:

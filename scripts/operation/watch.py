@@ -6,6 +6,7 @@ from typing import Any
 
 from scripts.environment import Environment
 from scripts.errors import UserError
+from scripts.operation import workflow
 
 # The function has a minute. One attempt: a second one would look at another window.
 _PATIENCE: dict[str, Any] = {"read_timeout": 70, "retries": {"total_max_attempts": 1}}
@@ -16,9 +17,7 @@ def watch(environment: Environment, outputs: Mapping[str, Any]) -> dict[str, Any
 
     Raises UserError when nothing is deployed, and when the monitor fails.
     """
-    names = outputs.get("function_names")
-    if not names:
-        raise UserError("No endpoint is deployed yet. Run: invoke endpoint, then invoke apply")
+    names = workflow.deployed(outputs, "function_names")
     answer = environment.client("lambda", **_PATIENCE).invoke(FunctionName=names["monitor"])
     found = json.loads(answer["Payload"].read())
     if "FunctionError" in answer:

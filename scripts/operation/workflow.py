@@ -33,6 +33,13 @@ class Uploaded:
     image_id: str
 
 
+def deployed(outputs: Mapping[str, Any], name: str) -> Any:
+    """An output of Terraform that there is once an endpoint is deployed. Raises UserError."""
+    if not outputs.get(name):
+        raise UserError("No endpoint is deployed yet. Run: invoke endpoint, then invoke apply")
+    return outputs[name]
+
+
 def upload(environment: Environment, bucket: str, key: str, body: bytes) -> Uploaded:
     """Put one picture into the bucket, as a driver's app does."""
     return _put(environment.client("s3"), bucket, key, body)
@@ -138,12 +145,11 @@ def classify_bytes(
     The picture is uploaded where no event starts an execution. Raises UserError when nothing is
     deployed, and when the execution fails.
     """
-    if not outputs.get("state_machine_arn"):
-        raise UserError("No endpoint is deployed yet. Run: invoke endpoint, then invoke apply")
+    machine = deployed(outputs, "state_machine_arn")
     bucket = outputs["uploads_bucket"]
     uploaded = upload(environment, bucket, f"{ADHOC}{uuid4().hex[:8]}/{name}", body)
     answer = executions(environment).start_sync_execution(
-        stateMachineArn=outputs["state_machine_arn"],
+        stateMachineArn=machine,
         input=json.dumps(
             {"s3_bucket": bucket, "s3_key": uploaded.key, "version_id": uploaded.version_id}
         ),

@@ -63,7 +63,7 @@ def open_workspace(environment: Environment) -> Workspace:
         for name, value in environment.variables.items()
         if not name.startswith(("TF_WORKSPACE", "TF_CLI_ARGS"))
     }
-    variables = {**inherited, **_settings(data)}
+    variables = {**inherited, **settings(data)}
     folder = _link_folder(environment.build_dir) if environment.is_local else TERRAFORM
     workspace = Workspace(folder, binary, variables, environment.var_file)
     _initialise(workspace, data, None if environment.is_local else _state_location(environment))
@@ -108,7 +108,7 @@ def _fingerprint(state: list[str] | None) -> str:
     return json.dumps({"modules": modules, "files": digests, "state": state})
 
 
-def _settings(data: Path) -> dict[str, str]:
+def settings(data: Path) -> dict[str, str]:
     """Terraform's own environment variables."""
     PLUGIN_CACHE.mkdir(parents=True, exist_ok=True)
     return {
@@ -197,9 +197,9 @@ def apply(workspace: Workspace, deployment: Path | None, progress: Progress | No
     return _change("apply", workspace, deployment, progress)
 
 
-def destroy(workspace: Workspace, deployment: Path | None, progress: Progress | None = None) -> int:
+def destroy(workspace: Workspace, progress: Progress | None = None) -> int:
     """Remove everything that Terraform made. Returns how many resources that were."""
-    return _change("destroy", workspace, deployment, progress)
+    return _change("destroy", workspace, None, progress)
 
 
 def _change(
@@ -222,17 +222,10 @@ def outputs(workspace: Workspace) -> dict[str, Any]:
     return {name: output["value"] for name, output in json.loads(text).items()}
 
 
-def resources(workspace: Workspace) -> list[str]:
-    """Addresses of the managed resources that the state knows."""
-    code, text = _run(workspace, workspace.command("state", "list"), allowed=(0, 1))
-    lines = text.splitlines() if code == 0 else []
-    return [line for line in lines if not re.search(r"(^|\.)data\.", line)]
-
-
 def validate() -> None:
     """Check the configuration without any backend or cloud. Raises UserError with the mistake."""
     with tempfile.TemporaryDirectory() as data:
-        variables = {**os.environ, **_settings(Path(data))}
+        variables = {**os.environ, **settings(Path(data))}
         workspace = Workspace(TERRAFORM, terraform_release.find(), variables)
         init = workspace.command("init", backend=False, input=False, no_color=IsFlagged)
         _run(workspace, init)

@@ -211,7 +211,6 @@ class ReportData:
     is_sample: bool = False
     most_drifted: Sequence[Inference] = ()
     refresh_s: int | None = None
-    title: str = "Classifier report"
 
     def __post_init__(self) -> None:
         for name in ("period_start", "period_end", "generated_at"):

@@ -14,9 +14,9 @@ def number(n: int) -> str:
     return f"{n:,}"
 
 
-def counted(n: int, noun: str, plural: str | None = None, none: str = "no") -> str:
+def counted(n: int, noun: str, none: str = "no") -> str:
     """A count with its noun: 'no pictures', '1 picture', '1,234 pictures'."""
-    word = noun if n == 1 else (plural or f"{noun}s")
+    word = noun if n == 1 else f"{noun}s"
     return f"{none if n == 0 else number(n)} {word}"
 
 
@@ -25,15 +25,14 @@ def number_or_none(n: int) -> str:
     return "none" if n == 0 else number(n)
 
 
-def percent(share: float, digits: int = 1) -> str:
+def percent(share: float) -> str:
     """A share (0..1) as a percentage that never rounds up to all or down to nothing."""
-    smallest = 10.0**-digits
     value = 100.0 * share
-    if 0.0 < value < smallest:
-        return f"< {smallest:.{digits}f}{NO_BREAK}%"
-    if 100.0 - smallest < value < 100.0:
-        return f"> {100.0 - smallest:.{digits}f}{NO_BREAK}%"
-    text = f"{value:.{digits}f}" if 0.0 < value < 100.0 else f"{value:.0f}"
+    if 0.0 < value < 0.1:
+        return f"< 0.1{NO_BREAK}%"
+    if 99.9 < value < 100.0:
+        return f"> 99.9{NO_BREAK}%"
+    text = f"{value:.1f}" if 0.0 < value < 100.0 else f"{value:.0f}"
     return f"{text}{NO_BREAK}%"
 
 

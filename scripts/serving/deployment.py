@@ -13,6 +13,7 @@ from typing import Any
 from scripts import lease
 from scripts.artifacts import CURRENT_DEPLOYMENT, DEPLOYMENT_HISTORY, Bucket
 from scripts.environment import Environment
+from scripts.errors import UserError
 from scripts.lease import Lease
 
 LEASE = "deployments/lease.json"
@@ -59,6 +60,14 @@ def load(bucket: Bucket) -> Deployment | None:
     if document is None:
         return None
     return _from_document(document)
+
+
+def require(bucket: Bucket) -> Deployment:
+    """The current deployment. Raises UserError when there is none."""
+    current = load(bucket)
+    if current is None:
+        raise UserError("No endpoint is deployed yet. Run: invoke endpoint")
+    return current
 
 
 def save(bucket: Bucket, deployment: Deployment) -> None:

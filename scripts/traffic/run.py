@@ -51,8 +51,7 @@ def run(
 
     Raises UserError when nothing is deployed, and when the drivers themselves fail.
     """
-    if not outputs.get("state_machine_arn"):
-        raise UserError("No endpoint is deployed yet. Run: invoke endpoint, then invoke apply")
+    workflow.deployed(outputs, "state_machine_arn")
     with tempfile.TemporaryDirectory() as temporary, services.instances(environment) as changes:
         folder = Path(temporary)
         photographs = _photographs(folder, labelled, load, progress)

@@ -11,7 +11,6 @@ import argparse
 import itertools
 import json
 import os
-import random
 import subprocess
 import sys
 import tempfile
@@ -262,7 +261,6 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--uploads", type=int, default=2000)
     parser.add_argument("--rate", type=float, default=8.0, help="uploads a second")
     options = parser.parse_args(arguments)
-    random.seed(0)
     screen = Screen()
     with tempfile.TemporaryDirectory() as folder:
         place = Place(Path(folder))

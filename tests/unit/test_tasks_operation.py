@@ -283,7 +283,7 @@ def forgotten(monkeypatch: pytest.MonkeyPatch, opened: Environment) -> list[str]
     keys: list[str] = []
 
     def forgets(*args: Any) -> Forgotten:
-        keys.append(args[4])
+        keys.append(args[3])
         return Forgotten(versions=2, decisions=1, captures=3, messages=0)
 
     monkeypatch.setattr(forget, "forget", forgets)

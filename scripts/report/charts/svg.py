@@ -38,7 +38,6 @@ _STYLE: dict[Any, Any] = {
     "ytick.major.size": 0.0,
     "ytick.major.pad": 6.0,
     "xtick.major.pad": 4.0,
-    "hatch.linewidth": 1.0,
     "path.simplify": False,
 }
 

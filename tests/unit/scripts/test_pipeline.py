@@ -269,7 +269,7 @@ def test_parts_that_are_staged_are_trained_on_only_when_they_are_made_the_data_s
     splits, first = pipeline.stage_data(provisioned, screen, source)
     more = replace(splits, train=(*splits.train, Sample("new.png", 0, picture(99))))
     with screen.step("stage", "Stage data") as step:
-        _, second = pipeline.stage_splits(provisioned, step, more, LABELS)
+        second = pipeline.stage_splits(provisioned, step, more, LABELS)
     in_use = bucket.read_json(CURRENT_DATASET)
     assert in_use
     assert in_use["dataset_id"] == first.dataset_id != second.dataset_id

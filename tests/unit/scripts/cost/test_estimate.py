@@ -99,7 +99,8 @@ def test_tracing_is_sampled_one_a_second_and_a_twentieth_of_the_rest():
 
 def test_uploads_are_kept_as_long_as_the_lifecycle_says_and_as_old_versions():
     rule = {"filter": [{"prefix": "incoming/"}], "expiration": [{"days": 30}]}
-    lifecycle = Resource("aws_s3_bucket_lifecycle_configuration", "l", {"rule": [rule]})
+    old = {"filter": [{"prefix": ""}], "noncurrent_version_expiration": [{"noncurrent_days": 15}]}
+    lifecycle = Resource("aws_s3_bucket_lifecycle_configuration", "l", {"rule": [rule, old]})
     found = line(monthly([*ALL, lifecycle], MONTH), "uploads kept")
     assert found.quantity == pytest.approx(3000 * 45 / estimate.DAYS_A_MONTH, rel=1e-3)
 

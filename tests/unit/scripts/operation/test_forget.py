@@ -59,7 +59,7 @@ def forgotten(
     """forgotten(key=KEY): forget it."""
 
     def forgotten(key: str = KEY) -> forget.Forgotten:
-        return forget.forget(dev, outputs, artifacts, ENDPOINT, key, lambda _text: None)
+        return forget.forget(dev, outputs, artifacts, key, lambda _text: None)
 
     return forgotten
 

@@ -306,7 +306,7 @@ def test_a_destroy_knows_how_much_there_is_from_its_plan(fake: Fake, workspace: 
         }
     )
     seen: list[tuple[int, int, str]] = []
-    assert terraform.destroy(workspace, None, lambda *step: seen.append(step)) == 3
+    assert terraform.destroy(workspace, lambda *step: seen.append(step)) == 3
     assert seen[-1] == (3, 3, "sqs_queue")
     assert "-auto-approve" in fake.calls[0]["args"]
 
@@ -345,9 +345,7 @@ def test_a_terraform_that_dies_without_a_word_is_still_an_error(
     fake: Fake, workspace: Workspace
 ) -> None:
     fake.answer(destroy={"code": 1})
-    assert "terraform destroy failed" in _error(
-        workspace, lambda: terraform.destroy(workspace, None)
-    )
+    assert "terraform destroy failed" in _error(workspace, lambda: terraform.destroy(workspace))
 
 
 # Looking
@@ -401,7 +399,7 @@ def test_who_stops_waiting_lets_terraform_finish_what_it_is_doing(tmp_path: Path
     threading.Thread(target=interrupt_once_it_runs).start()
     try:
         with pytest.raises(KeyboardInterrupt):
-            terraform.destroy(Workspace(tmp_path, binary, dict(os.environ)), None)
+            terraform.destroy(Workspace(tmp_path, binary, dict(os.environ)))
     finally:
         signal.signal(signal.SIGINT, before)
     assert (tmp_path / "saved").read_text() == "state"
