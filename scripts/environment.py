@@ -13,7 +13,7 @@ import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 from urllib.parse import urlsplit
 
 from scripts.errors import UserError
@@ -226,22 +226,24 @@ def dummy_credentials(region: str) -> dict[str, str]:
 
 def _running_cloud() -> dict[str, str]:
     try:
-        with LOCAL_CLOUD_FILE.open(encoding="utf-8") as file:
-            endpoints = json.load(file)["endpoints"]
-            if _is_locked(file):
-                return {str(key): str(value) for key, value in endpoints.items()}
+        if is_locked(LOCAL_CLOUD_FILE):  # else a dead one left it
+            endpoints = json.loads(LOCAL_CLOUD_FILE.read_text("utf-8"))["endpoints"]
+            return {str(key): str(value) for key, value in endpoints.items()}
     except (OSError, ValueError, KeyError):
         pass
     raise UserError("The local cloud is not running. Start it: invoke cloud.up")
 
 
-def _is_locked(file: IO[str]) -> bool:
+def is_locked(file: Path) -> bool:
     """Whether a local cloud holds this file; the kernel lets go when it dies, even by kill -9."""
     try:
-        fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        with file.open("r") as held:
+            fcntl.flock(held, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            return False
     except BlockingIOError:
         return True
-    return False
+    except OSError:
+        return False
 
 
 def _aws_variables(name: str, environ: Mapping[str, str], region: str) -> dict[str, str]:

@@ -1,7 +1,6 @@
 """Start, find and stop the local cloud."""
 
 import contextlib
-import fcntl
 import json
 import os
 import signal
@@ -14,7 +13,7 @@ from pathlib import Path
 import psutil
 
 from scripts import processes
-from scripts.environment import LOCAL_CLOUD_FILE, ROOT
+from scripts.environment import LOCAL_CLOUD_FILE, ROOT, is_locked
 from scripts.errors import UserError
 
 START_TIMEOUT_S = 40.0
@@ -32,7 +31,7 @@ class Cloud:
 
 def find(file: Path = LOCAL_CLOUD_FILE) -> Cloud | None:
     """The local cloud that runs in this folder, or None."""
-    if not _is_locked(file):  # else a dead one left it
+    if not is_locked(file):  # else a dead one left it
         return None
     try:
         found = json.loads(file.read_text("utf-8"))
@@ -56,7 +55,7 @@ def up(file: Path = LOCAL_CLOUD_FILE, *, detached: bool = True) -> Cloud:
                     _end(process)  # or it would take the other's place when that ends
                 return cloud
             # Another one may be on its way up, or just ending.
-            if not _is_locked(_lock_of(file)):
+            if not is_locked(_lock_of(file)):
                 if process is None:
                     process = _start(file.parent, detached)
                 elif process.poll() is not None:
@@ -115,11 +114,11 @@ def _why_not(folder: Path) -> str:
 def down(file: Path = LOCAL_CLOUD_FILE) -> bool:
     """Stop the local cloud, also one that is just starting. Returns whether one was running."""
     lock = _lock_of(file)
-    if not _is_locked(lock):
+    if not is_locked(lock):
         return False
     asked: Cloud | None = None
     deadline = time.monotonic() + START_TIMEOUT_S + STOP_TIMEOUT_S
-    while _is_locked(lock):
+    while is_locked(lock):
         cloud = find(file)
         if cloud and cloud != asked:
             asked = cloud
@@ -141,15 +140,3 @@ def _signal(cloud: Cloud, signum: int) -> None:
 def _lock_of(file: Path) -> Path:
     """The file that a local cloud keeps locked as long as it lives."""
     return file.parent.with_name(f"{file.parent.name}.lock")
-
-
-def _is_locked(file: Path) -> bool:
-    """Whether a local cloud holds this file; the kernel lets go when it dies."""
-    try:
-        with file.open("r") as held:
-            fcntl.flock(held, fcntl.LOCK_SH | fcntl.LOCK_NB)
-            return False
-    except BlockingIOError:
-        return True
-    except OSError:
-        return False

@@ -4,9 +4,11 @@ import itertools
 import threading
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from typing import Any
+
+from botocore.exceptions import BotoCoreError, ClientError
 
 from scripts.environment import Environment
 from scripts.serving.endpoint import VARIANT
@@ -106,7 +108,9 @@ def instances(environment: Environment) -> Iterator[list[dict[str, float]]]:
 
     def watch() -> None:
         while not enough.wait(POLL_S):
-            look()
+            # A look that is refused, or gets no answer, is made up for by the next.
+            with suppress(BotoCoreError, ClientError):
+                look()
 
     look()
     thread = threading.Thread(target=watch, daemon=True)

@@ -27,7 +27,7 @@ def scene(monkeypatch):
 
     monkeypatch.setattr(control, "POLL_S", 0.0)
     monkeypatch.setattr(control, "find", lambda _: take(seen.found, None))
-    monkeypatch.setattr(control, "_is_locked", lambda _: take(seen.locked, False))
+    monkeypatch.setattr(control, "is_locked", lambda _: take(seen.locked, False))
     monkeypatch.setattr(control, "_start", start)
     monkeypatch.setattr(control, "_end", seen.ended.append)
     monkeypatch.setattr(control, "_signal", lambda *given: seen.signals.append(given))
@@ -64,7 +64,7 @@ def test_an_interrupted_start_leaves_no_process(scene, tmp_path, monkeypatch, in
             raise interruption
         return False
 
-    monkeypatch.setattr(control, "_is_locked", interrupt)
+    monkeypatch.setattr(control, "is_locked", interrupt)
     with pytest.raises(interruption):
         control.up(tmp_path / "cloud.json")
     assert scene.ended == scene.started

@@ -1,5 +1,7 @@
 """What the services say of the time of a load."""
 
+import time
+
 import pytest
 
 from scripts.traffic import services
@@ -40,15 +42,17 @@ def test_parts_are_in_milliseconds_and_unknown_ones_absent(aws, dev):
     }
 
 
-def test_a_change_of_instances_is_seen_once(aws, dev, monkeypatch):
+def _with_instances(count):
+    return {"ProductionVariants": [{"VariantName": "AllTraffic", "CurrentInstanceCount": count}]}
+
+
+@pytest.mark.parametrize("between", ["unchanged", "refused"])
+def test_a_change_of_instances_is_seen_once(aws, dev, monkeypatch, aws_error, between):
     monkeypatch.setattr(services, "POLL_S", 0.01)
-    counts = iter([2, 2, 4])
-    aws.answers["DescribeEndpoint"] = lambda _: {
-        "ProductionVariants": [
-            {"VariantName": "AllTraffic", "CurrentInstanceCount": next(counts, 4)}
-        ]
-    }
+    looks = {"unchanged": _with_instances(2), "refused": aws_error("ThrottlingException", "Rate")}
+    aws.answers["DescribeEndpoint"] = [_with_instances(2), looks[between], _with_instances(4)]
     with services.instances(dev) as changes:
+        deadline = time.monotonic() + 10
         while len(changes) < 2:
-            pass
+            assert time.monotonic() < deadline
     assert [change["count"] for change in changes] == [2, 4]
