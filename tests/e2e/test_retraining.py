@@ -6,7 +6,6 @@ each is a next day in the life of one endpoint.
 
 import io
 import os
-import shutil
 import signal
 import time
 from dataclasses import dataclass
@@ -18,11 +17,10 @@ from PIL import Image
 
 from tests.e2e.client import Client, aws
 from tests.e2e.conftest import LENIENT, QUICK, ROOT, Place
+from tests.faulty_checkout import checkout_with
 
 ENDPOINT = "scones-local"
 CALM_S = 5.0  # how long nothing must fail after a rollback
-NOT_IN_A_CHECKOUT = (".git", ".venv", ".local", "build", ".*_cache", "__pycache__", ".hypothesis")
-_INPUT = "def input_fn(body: bytes | bytearray, content_type: str) -> Image.Image:\n"
 FAILS = '    if bytes(body[:2]) == b"\\xff\\xd8":\n        raise RuntimeError("JPEG")\n'
 SLOW = "    import time\n\n    if bytes(body[:2]) == b'\\xff\\xd8':\n        time.sleep(0.5)\n"
 
@@ -88,19 +86,6 @@ def swapped(dataset: Path, folder: Path) -> Path:
                     turned = picture.transpose(turn) if turn is not None else picture
                     lighter = turned.point(lambda value: min(255, value + 9))
                     lighter.save(folder / other / f"{number}-{path.name}")
-    return folder
-
-
-def checkout_with(folder: Path, fault: str) -> Path:
-    """This project with a fault in its serving code, as a colleague may bring one in."""
-    shutil.copytree(ROOT, folder, ignore=shutil.ignore_patterns(*NOT_IN_A_CHECKOUT))
-    program = folder / "scripts" / "algorithm" / "inference.py"
-    code = program.read_text("utf-8")
-    assert _INPUT in code
-    head, signature, body = code.partition(_INPUT)
-    docstring, quotes, rest = body.partition('"""\n    if ')
-    assert quotes
-    program.write_text(f'{head}{signature}{docstring}"""\n{fault}    if {rest}', "utf-8")
     return folder
 
 

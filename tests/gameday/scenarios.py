@@ -3,11 +3,11 @@
 import contextlib
 import io
 import os
-import shutil
 import signal
 import threading
 from collections.abc import Callable
 from pathlib import Path
+from textwrap import shorten
 from typing import Any
 
 import psutil
@@ -15,6 +15,7 @@ from PIL import Image
 
 from scripts.environment import ROOT
 from tests.bad_inputs import CLASSIFIED, UPLOADS
+from tests.faulty_checkout import checkout_with
 from tests.fuzz.seeds import encoded
 from tests.gameday.game import Game, Scenario
 from tests.gameday.traffic import darkened
@@ -22,8 +23,7 @@ from tests.soak.memory import role
 
 QUICK = ("--set", "epochs=4")
 DRIFT_RATE = 12.0
-_NOT_COPIED = (".git", ".venv", ".local", "build", ".*_cache", "__pycache__", ".hypothesis")
-_INPUT = "def input_fn(body: bytes | bytearray, content_type: str) -> Image.Image:\n"
+SEEN = 90  # characters that a table has room for
 # On one request in three of the workflow's, and on none of a transform's: evaluation sees no fault.
 _BROKEN = (
     '    if content_type == "image/png" and sum(bytes(body)) % 3 == 0:\n'
@@ -133,14 +133,7 @@ def darker_by(data: bytes, steps: int) -> bytes:
 
 def offer_a_broken_model(game: Game) -> None:
     """Retrain with a fault in the serving code that only traffic shows."""
-    folder = game.cloud.parent / "checkout"
-    shutil.copytree(ROOT, folder, ignore=shutil.ignore_patterns(*_NOT_COPIED))
-    program = folder / "scripts" / "algorithm" / "inference.py"
-    head, signature, body = program.read_text("utf-8").partition(_INPUT)
-    assert signature
-    docstring, quotes, rest = body.partition('"""\n    if ')
-    assert quotes
-    program.write_text(f'{head}{signature}{docstring}"""\n{_BROKEN}    if {rest}', "utf-8")
+    folder = checkout_with(game.cloud.parent / "checkout", _BROKEN)
     in_background(game, "broken", "retrain", *QUICK, "--set", "seed=2", checkout=folder)
 
 
@@ -150,7 +143,7 @@ def ended(note: str, word: str) -> Callable[[Game], str]:
     def look(game: Game) -> str:
         code, said = game.notes.get(note, (0, ""))
         lines = [line for line in said.splitlines() if word in line]
-        return lines[-1].strip()[:90] if code == 1 and lines else ""
+        return shorten(lines[-1], SEEN, placeholder=" …") if code == 1 and lines else ""
 
     return look
 
@@ -177,7 +170,7 @@ def drift(signal: str) -> Callable[[Game], str]:
         found = game.window().get("drift", {})
         drifting = [item["name"] for item in found.get("signals", []) if item["drifting"]]
         is_seen = found.get("severity") in ("warn", "act") and signal in drifting
-        return str(found["sentence"])[:90] if is_seen else ""
+        return shorten(found["sentence"], SEEN, placeholder=" …") if is_seen else ""
 
     return look
 
