@@ -114,7 +114,7 @@ def killed(live: Live) -> Killed:
         second = live.retrain()
         os.kill(first.process.pid, signal.SIGKILL)
         first.process.wait()
-        again = live.place.invoke("retrain", *LENIENT)
+        again = live.place.invoke("retrain", *LENIENT, "--bake", "10")
     jobs = [job["TrainingJobName"] for job in _jobs(sagemaker)]
     return Killed(
         second,
