@@ -31,6 +31,7 @@ from scripts.evaluation.evaluate import Evaluation
 from scripts.provisioning import destroy as removal
 from scripts.provisioning import package, terraform
 from scripts.serving import deployment
+from scripts.serving.deployment import Deployment
 from scripts.training import models, train
 from scripts.training.models import Model
 from scripts.training.train import TrainingResult
@@ -70,16 +71,28 @@ def provision(
         workspace = terraform.open_workspace(environment)
         known = terraform.outputs(workspace)
         _keep_the_key(environment, known)
-        current = None
-        if "artifacts_bucket" in known:
-            current = deployment.load(_provisioned(environment, known).bucket)
-        changed = terraform.apply(
-            workspace,
-            deployment.write_var_file(environment, current),
-            lambda done, total, kind: step.progress(done, total, kind),
-        )
+        current = _deployed(environment, known)
+        changed = 0
+        while True:
+            changed += terraform.apply(
+                workspace,
+                deployment.write_var_file(environment, current),
+                lambda done, total, kind: step.progress(done, total, kind),
+            )
+            outputs = terraform.outputs(workspace)
+            # While this waited for the state, somebody else may have deployed another model.
+            if (newest := _deployed(environment, outputs)) == current:
+                break
+            current = newest
         step.result = f"{changed} resources changed" if changed else "nothing to change"
-        return _provisioned(environment, terraform.outputs(workspace))
+        return _provisioned(environment, outputs)
+
+
+def _deployed(environment: Environment, outputs: Mapping[str, Any]) -> Deployment | None:
+    """What the record says; None also before there is a bucket for it."""
+    if "artifacts_bucket" not in outputs:
+        return None
+    return deployment.load(_provisioned(environment, outputs).bucket)
 
 
 def _keep_the_key(environment: Environment, known: Mapping[str, Any]) -> None:
@@ -244,10 +257,7 @@ def plan(environment: Environment, endpoint_to_be: str | None = None) -> Plan:
     Where no endpoint is deployed yet, it is planned without one, or with `endpoint_to_be`.
     """
     workspace = terraform.open_workspace(environment)
-    known = terraform.outputs(workspace)
-    current = None
-    if "artifacts_bucket" in known:
-        current = deployment.load(_provisioned(environment, known).bucket)
+    current = _deployed(environment, terraform.outputs(workspace))
     with tempfile.TemporaryDirectory() as folder:  # a plan may hold secrets
         file = Path(folder) / "plan"
         var_file = deployment.write_var_file(environment, current)
@@ -276,10 +286,9 @@ def destroy(environment: Environment, screen: Screen) -> list[str]:
 
 def _remove(environment: Environment, step: Step) -> int:
     workspace = terraform.open_workspace(environment)
-    outputs = terraform.outputs(workspace)
     step.say("endpoint and models")
     removal.remove_models(environment, step.say)
-    buckets = [outputs[n] for n in ("uploads_bucket", "artifacts_bucket") if n in outputs]
+    buckets = removal.buckets(environment)
     for name in buckets:
         removal.empty_bucket(environment, name, step.say)
     try:

@@ -20,6 +20,7 @@ ENV_HELP = "environment: a file terraform/environments/<env>.tfvars; 'local' is 
 DEFAULT_ENV = LOCAL
 SET_HELP = "a hyperparameter, as name=value; may be repeated"
 GATE_HELP = "a limit of the gate, such as accuracy=0.95; may be repeated"
+INSTANCE_HELP = "training instance, such as ml.m5.xlarge"
 ALGORITHM_HELP = "efficientnet, or builtin: AWS's image classification, on GPU"
 STRATEGY_HELP = f"how an update takes over: {', '.join(STRATEGIES)}"
 BAKE_HELP = "seconds that alarms are watched after each shift (600; on this machine 30)"

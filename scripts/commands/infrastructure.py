@@ -13,6 +13,7 @@ from scripts.commands import (
     DEFAULT_ENV,
     ENV_HELP,
     GATE_HELP,
+    INSTANCE_HELP,
     SET_HELP,
     confirm,
     friendly,
@@ -97,6 +98,7 @@ def apply(_: Context, env: str = DEFAULT_ENV) -> None:
         "set": SET_HELP,
         "gate": GATE_HELP,
         "algorithm": ALGORITHM_HELP,
+        "instance-type": INSTANCE_HELP,
     },
     iterable=["set", "gate"],
 )
@@ -108,6 +110,7 @@ def deploy(
     env: str = DEFAULT_ENV,
     source: str | None = None,
     algorithm: str = EFFICIENTNET,
+    instance_type: str | None = None,
 ) -> None:
     """Everything: package, apply, stage, train, evaluate, gate, endpoint, apply."""
     environment, rule = use(env), Rule.with_settings(gate)
@@ -118,6 +121,7 @@ def deploy(
         lambda step, labels: pipeline.read_dataset(step, folder, labels),
         hyperparameters=settings(set),
         algorithm=algorithm,
+        instance_type=instance_type,
         rule=rule,
     )
 

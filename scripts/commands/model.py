@@ -10,6 +10,7 @@ from scripts.commands import (
     DEFAULT_ENV,
     ENV_HELP,
     GATE_HELP,
+    INSTANCE_HELP,
     SET_HELP,
     friendly,
     settings,
@@ -56,7 +57,7 @@ def stage(
         "env": ENV_HELP,
         "set": SET_HELP,
         "algorithm": ALGORITHM_HELP,
-        "instance-type": "training instance, such as ml.m5.xlarge",
+        "instance-type": INSTANCE_HELP,
     },
     iterable=["set"],
 )

@@ -69,6 +69,15 @@ def remove_models(environment: Environment, say: Say) -> None:
     _remove_logs(environment.client("logs"), prefix)
 
 
+def buckets(environment: Environment) -> list[str]:
+    """Names of both buckets: terraform/modules/storage/buckets.tf.
+
+    Terraform cannot be asked: it forgets its outputs as soon as it begins to destroy.
+    """
+    account = environment.client("sts").get_caller_identity()["Account"]
+    return [f"{environment.prefix}-{name}-{account}" for name in ("uploads", "artifacts")]
+
+
 def empty_bucket(environment: Environment, bucket: str, say: Say) -> int:
     """Delete every version of every object, and unfinished uploads. Returns how many.
 

@@ -29,6 +29,11 @@ LOCK_FILE = ".terraform.lock.hcl"
 NO_CHANGES, FAILED, CHANGES = 0, 1, 2  # terraform plan -detailed-exitcode
 # Terraform and its provider end after seconds: Go collects their garbage less often than it would.
 GARBAGE_PERCENT = "400"
+LOCK_TIMEOUT = "5m"  # how long to wait for somebody else's apply
+_LOCKED = (
+    "Somebody else changes this environment, or was killed doing so. If nobody does: "
+    "docs/operations.md, 'A lock that was left'."
+)
 
 Progress = Callable[[int, int, str], None]
 
@@ -162,7 +167,7 @@ def _state_location(environment: Environment) -> list[str]:
     return [
         f"bucket={bucket}",
         f"key={environment.name}/terraform.tfstate",
-        f"region={environment.region}",
+        f"region={s3.head_bucket(Bucket=bucket)['BucketRegion']}",
     ]
 
 
@@ -177,6 +182,7 @@ def plan(workspace: Workspace, deployment: Path | None, out: Path) -> tuple[int,
         input=False,
         no_color=IsFlagged,
         detailed_exitcode=IsFlagged,
+        lock=False,  # it changes nothing, and whoever does should not wait for it
         parallelism=PARALLELISM,
         var_file=workspace.var_files(deployment),
         out=str(out),
@@ -210,6 +216,7 @@ def _change(
         auto_approve=IsFlagged,
         input=False,
         json=IsFlagged,
+        lock_timeout=LOCK_TIMEOUT,
         parallelism=PARALLELISM,
         var_file=workspace.var_files(deployment),
     )
@@ -268,6 +275,8 @@ def _run_with_progress(workspace: Workspace, command: list[str], progress: Progr
         process.wait()
     if process.returncode:
         words = " ".join((problems[0] if problems else _first_error(rest)).split())
+        if "acquiring the state lock" in words:
+            words = f"{_LOCKED} {words}"
         raise UserError(f"terraform {command[1]} failed: {words}")
     return done
 

@@ -382,11 +382,18 @@ def _reason(found: dict[str, Any]) -> str:
 def _smoke_test(environment: Environment, name: str, labels: Sequence[str]) -> None:
     """Ask once, without capture's interest: a custom attribute says that it is a test."""
     runtime = environment.client("sagemaker-runtime")
-    answer = runtime.invoke_endpoint(
-        EndpointName=name,
-        ContentType="application/x-image",
-        Accept="application/json",
-        CustomAttributes="smoke-test",
-        Body=SMOKE_TEST_PNG,
-    )
-    parse_scores(answer["Body"].read(), labels, "the smoke test's picture")
+    try:
+        answer = runtime.invoke_endpoint(
+            EndpointName=name,
+            ContentType="application/x-image",
+            Accept="application/json",
+            CustomAttributes="smoke-test",
+            Body=SMOKE_TEST_PNG,
+        )
+        parse_scores(answer["Body"].read(), labels, "the smoke test's picture")
+    except (ClientError, UserError) as error:
+        back = environment.command("rollback --reason WORDS")
+        raise UserError(
+            f"{name} is in service, but fails the smoke test: {error} If there was a model before, "
+            f"this returns to it: {back}"
+        ) from error

@@ -176,12 +176,13 @@ def _way_out(environment: Environment, instance_type: str, message: str) -> str:
     match = _QUOTA.search(message)
     quota, limit = match.groups() if match else (f"{instance_type} for training job usage", "")
     state = "is 0" if limit == "0" else f"of {limit} is used up" if limit else "is used up"
-    command = f"invoke train --env {environment.name} --algorithm {EFFICIENTNET}"
+    other = f"--algorithm {EFFICIENTNET}"
     if instance_type == efficientnet.INSTANCE_TYPE:
-        command += f" --instance-type {efficientnet.OTHER_INSTANCE_TYPE}"
+        other += f" --instance-type {efficientnet.OTHER_INSTANCE_TYPE}"
     return (
-        f"The account's quota '{quota}' {state} in {environment.region}. Request more in Service "
-        f"Quotas under Amazon SageMaker, or train our own model on a CPU: {command}"
+        f"The account's quota '{quota}' {state} in {environment.region}. Wait for a job that still "
+        "runs, request more in Service Quotas under Amazon SageMaker, or train our own model on a "
+        f"CPU: the same command with {other}"
     )
 
 

@@ -4,7 +4,7 @@ output "state_bucket" {
 }
 
 output "role_arns" {
-  description = "Roles for GitHub's workflows: set them as the repository's variables AWS_PLAN_ROLE and AWS_DEPLOY_ROLE."
+  description = "Roles for GitHub's workflows: set them as the repository's variables AWS_PLAN_ROLE and AWS_DEPLOY_ROLE, once GitHub's environment of that name has required reviewers and main as its only branch: without them, any branch could deploy."
   value       = { for name, role in aws_iam_role.github : name => role.arn }
 }
 

@@ -29,6 +29,7 @@ ELSEWHERE = {"localcloud", "demo", "security", "algorithm"}
 ACTIONS = {
     "lambda:Invoke": "lambda:InvokeFunction",
     "s3:DeleteObjects": "s3:DeleteObject",
+    "s3:HeadBucket": "s3:ListBucket",
     "s3:HeadObject": "s3:GetObject",
     "s3:ListBuckets": "s3:ListAllMyBuckets",
     "s3:ListMultipartUploads": "s3:ListBucketMultipartUploads",

@@ -185,12 +185,24 @@ def test_deploying_reads_the_source_for_the_environments_labels(
 @pytest.mark.parametrize(
     ("words", "expected"),
     [
-        ([], {"hyperparameters": {}, "algorithm": "efficientnet", "rule": Rule()}),
         (
-            ["--set", "epochs=3", "--algorithm", "builtin", "--gate", "accuracy=0.8"],
+            [],
+            {
+                "hyperparameters": {},
+                "algorithm": "efficientnet",
+                "instance_type": None,
+                "rule": Rule(),
+            },
+        ),
+        (
+            [
+                *("--set", "epochs=3", "--algorithm", "builtin", "--gate", "accuracy=0.8"),
+                *("--instance-type", "ml.g5.xlarge"),
+            ],
             {
                 "hyperparameters": {"epochs": "3"},
                 "algorithm": "builtin",
+                "instance_type": "ml.g5.xlarge",
                 "rule": Rule(accuracy=0.8),
             },
         ),

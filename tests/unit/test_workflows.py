@@ -70,4 +70,5 @@ def test_a_pull_request_of_a_fork_gets_no_token_for_aws():
 def test_what_changes_aws_waits_for_its_environment_and_runs_alone(name):
     found = workflow(ROOT / ".github" / "workflows" / f"{name}.yml")
     assert found["concurrency"]["cancel-in-progress"] is False
+    assert found["concurrency"]["queue"] == "max"
     assert all("environment" in job for job in found["jobs"].values())

@@ -123,6 +123,27 @@ def test_provisioning_tells_terraform_what_is_deployed(
     assert "7 resources changed" in shown()
 
 
+def test_a_model_that_somebody_deployed_meanwhile_is_applied_too(
+    applied: list[tuple[str, Path | None]],
+    bucket: Bucket,
+    dev: Environment,
+    screen: Screen,
+    monkeypatch: pytest.MonkeyPatch,
+    deployed: Deployment,
+) -> None:
+    deployment.save(bucket, deployed)
+    thresholds: list[float] = []
+
+    def apply(_workspace: None, var_file: Path, _progress: object) -> int:
+        thresholds.append(json.loads(var_file.read_text())["confidence_threshold"])
+        deployment.save(bucket, replace(deployed, confidence_threshold=0.5))
+        return 1
+
+    monkeypatch.setattr(terraform, "apply", apply)
+    pipeline.provision(dev, screen)
+    assert thresholds == [deployed.confidence_threshold, 0.5]
+
+
 @pytest.mark.parametrize(
     ("has_key", "said", "is_refused"),
     [(True, "false", True), (True, "true", False), (False, "false", False)],

@@ -14,6 +14,8 @@ from scripts.environment import Environment
 from scripts.errors import UserError
 from scripts.provisioning import destroy, terraform
 
+pytestmark = pytest.mark.usefixtures("aws")
+
 
 def test_models_go_before_buckets_buckets_before_terraforms_and_then_all_is_looked_at(
     dev: Environment, screen: Screen, shown: Callable[[], str], monkeypatch: pytest.MonkeyPatch
@@ -23,9 +25,7 @@ def test_models_go_before_buckets_buckets_before_terraforms_and_then_all_is_look
     def note(text: str, result: Any = None) -> Callable[..., Any]:
         return lambda *args: (order.append(text.format(*map(str, args))), result)[1]
 
-    outputs = {"uploads_bucket": "uploads", "artifacts_bucket": "artifacts"}
     monkeypatch.setattr(terraform, "open_workspace", note("open"))
-    monkeypatch.setattr(terraform, "outputs", lambda _workspace: outputs)
     monkeypatch.setattr(terraform, "destroy", note("terraform", 3))
     monkeypatch.setattr(destroy, "remove_models", note("models"))
     monkeypatch.setattr(destroy, "empty_bucket", note("bucket {1}"))
@@ -34,8 +34,8 @@ def test_models_go_before_buckets_buckets_before_terraforms_and_then_all_is_look
     assert order == [
         "open",
         "models",
-        "bucket uploads",
-        "bucket artifacts",
+        "bucket scones-dev-uploads-123456789012",
+        "bucket scones-dev-artifacts-123456789012",
         "terraform",
         "inventory",
     ]
@@ -46,7 +46,6 @@ def test_an_environment_that_was_never_provisioned_can_be_destroyed(
     dev: Environment, screen: Screen, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(terraform, "open_workspace", lambda _environment: None)
-    monkeypatch.setattr(terraform, "outputs", lambda _workspace: {})
     monkeypatch.setattr(terraform, "destroy", lambda *_args: 0)
     monkeypatch.setattr(destroy, "remove_models", lambda *_args: None)
     monkeypatch.setattr(destroy, "inventory", lambda _environment: [])
@@ -71,7 +70,6 @@ def test_what_was_written_to_a_bucket_after_it_was_emptied_is_removed_once_more(
         return result
 
     monkeypatch.setattr(terraform, "open_workspace", lambda _environment: None)
-    monkeypatch.setattr(terraform, "outputs", lambda _workspace: {"uploads_bucket": "uploads"})
     monkeypatch.setattr(terraform, "destroy", remove)
     monkeypatch.setattr(destroy, "remove_models", lambda *_args: None)
     monkeypatch.setattr(destroy, "empty_bucket", lambda _env, name, _say: emptied.append(name))
@@ -81,7 +79,7 @@ def test_what_was_written_to_a_bucket_after_it_was_emptied_is_removed_once_more(
     else:
         with pytest.raises(UserError, match="BucketNotEmpty"):
             pipeline.destroy(dev, screen)
-    assert emptied == ["uploads", "uploads"]
+    assert emptied == 2 * [f"scones-dev-{name}-123456789012" for name in ("uploads", "artifacts")]
 
 
 @pytest.fixture
@@ -92,7 +90,6 @@ def failing(monkeypatch: pytest.MonkeyPatch) -> None:
         raise UserError("terraform destroy failed. The bucket is not empty.")
 
     monkeypatch.setattr(terraform, "open_workspace", lambda _environment: None)
-    monkeypatch.setattr(terraform, "outputs", lambda _workspace: {})
     monkeypatch.setattr(terraform, "destroy", fail)
     monkeypatch.setattr(destroy, "remove_models", lambda *_args: None)
 

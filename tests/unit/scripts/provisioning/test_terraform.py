@@ -100,6 +100,17 @@ def state_bucket(aws: Any, dev: Environment) -> None:
     dev.client("s3").create_bucket(Bucket="scones-terraform-state-123456789012")
 
 
+def test_the_state_may_be_in_another_region_than_the_environment(
+    aws: Any, fake: Fake, dev: Environment
+) -> None:
+    dev.client("s3").create_bucket(
+        Bucket="scones-terraform-state-123456789012",
+        CreateBucketConfiguration={"LocationConstraint": "eu-west-1"},
+    )
+    terraform.open_workspace(dev)
+    assert "-backend-config=region=eu-west-1" in fake.calls[0]["args"]
+
+
 def test_an_environment_on_aws_keeps_its_state_in_the_accounts_bucket_under_its_name(
     fake: Fake, state_bucket: None, dev: Environment
 ) -> None:
@@ -339,6 +350,32 @@ def test_a_plan_that_fails_ends_in_one_line_with_terraforms_error(
     fake.answer(plan={"code": 1, "err": text})
     message = _error(workspace, lambda: terraform.plan(workspace, None, tmp_path / "out"))
     assert message.startswith("terraform plan failed. Error: Invalid value on x.tf line 1")
+
+
+def test_only_what_changes_something_waits_for_the_state(
+    fake: Fake, workspace: Workspace, tmp_path: Path
+) -> None:
+    terraform.plan(workspace, None, tmp_path / "out")
+    terraform.apply(workspace, None)
+    plan, apply = fake.calls
+    assert "-lock=false" in plan["args"]
+    assert "-lock-timeout=5m" in apply["args"]
+
+
+def test_a_lock_that_was_left_is_told_with_what_to_do(fake: Fake, workspace: Workspace) -> None:
+    problem = {
+        "type": "diagnostic",
+        "diagnostic": {
+            "severity": "error",
+            "summary": "Error acquiring the state lock",
+            "detail": "Who: me@here",
+        },
+    }
+    fake.answer(apply={"code": 1, "out": json.dumps(problem) + "\n"})
+    message = _error(workspace, lambda: terraform.apply(workspace, None))
+    assert "docs/operations.md, 'A lock that was left'" in message
+    assert "Who: me@here" in message
+    assert "## A lock that was left" in (ROOT / "docs" / "operations.md").read_text("utf-8")
 
 
 def test_a_terraform_that_dies_without_a_word_is_still_an_error(

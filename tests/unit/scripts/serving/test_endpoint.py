@@ -242,8 +242,9 @@ def test_an_endpoint_that_answers_nonsense_is_not_deployed(
     sagemaker: SageMaker, bucket: Bucket, dev: Environment, answer: bytes
 ) -> None:
     sagemaker.answer = answer
-    with pytest.raises(UserError, match="the smoke test's picture"):
+    with pytest.raises(UserError, match="the smoke test's picture") as refused:
         deploy(dev, bucket)
+    assert "invoke rollback --reason WORDS --env dev" in str(refused.value)
 
 
 def test_the_smoke_tests_picture_is_a_valid_one() -> None:

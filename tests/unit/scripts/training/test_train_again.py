@@ -153,7 +153,7 @@ def test_a_gpu_quota_of_0_ends_in_one_line_with_both_ways_out(
     words = str(caught.value)
     assert "'ml.p3.2xlarge for training job usage' is 0 in us-east-1" in words
     assert "Service Quotas" in words
-    assert words.endswith("on a CPU: invoke train --env dev --algorithm efficientnet")
+    assert words.endswith("on a CPU: the same command with --algorithm efficientnet")
     assert "\n" not in words
 
 
