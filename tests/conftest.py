@@ -15,9 +15,10 @@ from typing import Any
 
 import boto3
 import botocore.client
+import botocore.loaders
+import botocore.session
 import pytest
 from botocore.exceptions import ClientError
-from botocore.loaders import JSONFileLoader
 from moto import mock_aws
 from PIL import Image
 from xdist.scheduler import LoadScopeScheduling
@@ -50,8 +51,10 @@ class SharedSession(boto3.session.Session):
         return self._clients[wanted]
 
 
-# Sessions of others, such as the SageMaker SDK's, would read the service models again.
-_load_file = functools.cache(JSONFileLoader().load_file)
+# Every session, and the SageMaker SDK beside them, would read the models of the services and their
+# endpoints again, for a tenth of a second.
+_create_loader = functools.cache(botocore.loaders.create_loader)
+botocore.loaders.create_loader = botocore.session.create_loader = _create_loader
 # Threads that change moto's lists at the same time would undo each other's changes.
 _MOTO = threading.RLock()
 
@@ -134,7 +137,6 @@ def aws(no_account: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Aws]:
     monkeypatch.setenv("AWS_DEFAULT_REGION", REGION)
     monkeypatch.setattr("scripts.environment.POLL_S", 0.0)  # nothing takes its time here
     monkeypatch.setattr(boto3, "DEFAULT_SESSION", _session())
-    monkeypatch.setattr(JSONFileLoader, "load_file", lambda _self, path: _load_file(path))
     state = Aws()
     really_call = botocore.client.BaseClient._make_api_call
 
