@@ -54,12 +54,22 @@ def test_a_load_says_what_became_of_it_and_is_kept(
     assert json.loads((tmp_path / "dev" / "traffic.json").read_text())["sent"] == 1
 
 
-@pytest.mark.parametrize("what", ["lost", "not_sent"])
-def test_a_loss_ends_in_1(what: str, invoke: Invoke, asked: dict[str, Any]) -> None:
-    asked[what] = 2
-    code, _, err = invoke("traffic", "--burst", "3", "--yes")
+@pytest.mark.parametrize(
+    ("to", "lost", "not_sent", "told"),
+    [
+        ("workflow", 2, 0, 2),
+        ("workflow", 0, 2, 2),
+        ("workflow", 1, 2, 3),
+        ("endpoint", 2, 2, 2),  # what it does not take is lost
+    ],
+)
+def test_a_loss_ends_in_1(
+    invoke: Invoke, asked: dict[str, Any], to: str, lost: int, not_sent: int, told: int
+) -> None:
+    asked.update(lost=lost, not_sent=not_sent)
+    code, _, err = invoke("traffic", "--burst", "3", "--to", to, "--yes")
     assert code == 1
-    assert "2 pictures were lost or not taken" in err
+    assert f"{told} pictures were lost or not taken" in err
 
 
 def test_on_aws_a_person_is_asked_first(
